@@ -1,0 +1,75 @@
+"""Notices a dead peer: asks when nothing came for a while, ends the link when nothing answers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from netkit.errors import LinkLostError
+from netkit.model import Keepalive
+
+if TYPE_CHECKING:
+    from netkit.engine.link import Link
+
+REQUEST = "keepalive@openssh.com"
+"""Every server answers it: with success, or with failure because it does not know it."""
+
+
+class KeepaliveClock:
+    """Keepalives of one link (ssh_config(5) ServerAliveInterval, but any byte counts as life).
+
+    The peer is asked at every interval without a byte and is dead after ``count`` of them; with a
+    count of 1 it is asked at half time.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._keepalive = Keepalive(interval=0)
+        self._asked = 0
+
+    def start(self, keepalive: Keepalive) -> None:
+        """Begin, with one request that measures the round trip."""
+        self._keepalive = keepalive
+        self.ask()
+        if keepalive.interval > 0:
+            self._schedule(self._first())
+
+    def _first(self) -> float:
+        keepalive = self._keepalive
+        return keepalive.interval if keepalive.count > 1 else keepalive.interval / 2
+
+    def ask(self) -> None:
+        """Send one request; its answer measures the round trip."""
+        sent = time.monotonic()
+
+        def answered(_ok: bool, _data: bytes) -> None:
+            round_trip = time.monotonic() - sent
+            best = self._link.round_trip
+            self._link.round_trip = min(best, round_trip) if best else round_trip
+
+        self._link.ask(REQUEST, b"", answered)
+
+    def _schedule(self, delay: float) -> None:
+        self._link.loop.call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        keepalive, link = self._keepalive, self._link
+        silent = link.loop.now - link.stream.last_received
+        limit = keepalive.interval * max(keepalive.count, 1)
+        if silent >= limit:
+            raise LinkLostError(
+                f"the gateway has sent nothing for {silent:.0f} s",
+                code="gateway-silent",
+                cause=f"it is frozen, or the network drops packets; {keepalive.count} keepalives "
+                f"of {keepalive.interval:g} s were not answered",
+                retryable=True,
+            )
+        step = self._first()
+        if silent < step:
+            self._asked = 0
+            self._schedule(step - silent)
+            return
+        self.ask()
+        self._asked += 1
+        due = min(step * (self._asked + 1), limit)
+        self._schedule(max(due - silent, 0.01))

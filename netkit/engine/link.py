@@ -1,0 +1,426 @@
+"""A link: one authenticated SSH connection, its channels, flows and requests.
+
+The link is driven by the thread that calls `next_message`, which is paramiko's transport thread:
+it consumes the connection layer (RFC 4254) itself and returns only transport, key-exchange and
+authentication messages.  Between two of those it relays.  Everything not marked "any thread"
+belongs to that thread, so flows need no locks.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from netkit.engine.keepalive import KeepaliveClock
+from netkit.engine.loop import Loop
+from netkit.engine.relay import Flow, Opening
+from netkit.engine.stream import SshStream
+from netkit.errors import LinkLostError, NetkitError, RemoteProtocolError
+from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
+from netkit.model import ForwardSpec, Keepalive
+from netkit.wire import mux as m
+from netkit.wire.messages import DEBUG, DISCONNECT, PROHIBITED, Fields
+from netkit.wire.open_failures import classify_open_failure, failure_code
+from netkit.wire.window import WindowBudget
+
+log = logging.getLogger("netkit.link")
+
+T = TypeVar("T")
+
+BUDGET = WindowBudget()
+"""All links of this process share one budget for received data."""
+
+MAX_PARSE = 512
+"""Packets parsed before local sockets get their turn; bounds the batch of a flow."""
+
+
+class Link:
+    """One SSH connection, as client or as server.
+
+    Attributes:
+        ready: flows whose local side has bytes to read.
+        touched: flows that got data in this batch.
+        round_trip: shortest measured round trip in seconds; 0 while unknown.
+        on_open: called with every channel the peer wants to open; refused where it is None.
+        on_request: called with every channel request for channels that carry no flow.
+        on_global: called with every global request; returns whether it answered.
+        on_ended: called once, in the loop's thread, with the reason.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        observer: Callable[[Event], None] | None = None,
+        max_incoming: int = m.MAX_INCOMING,
+    ) -> None:
+        self.loop = Loop()
+        self.stream = SshStream(sock, self.loop)
+        self.mux = m.Mux(BUDGET, max_incoming=max_incoming)
+        self.observer = observer
+        self.ready: dict[Flow, None] = {}
+        self.touched: list[Flow] = []
+        self.round_trip = 0.0
+        self.authenticated = False
+        self.disconnect: tuple[int, str] | None = None
+        self.on_open: Callable[[m.OpenRequest], None] | None = None
+        self.on_request: Callable[[m.ChannelRequest], None] | None = None
+        self.on_global: Callable[[m.GlobalRequest], bool] | None = None
+        self.on_debug: Callable[[str], None] | None = None
+        self.on_ended: Callable[[NetkitError | None], None] | None = None
+        self.flows: set[Flow] = set()
+        self.error: NetkitError | None = None
+        self._numbers = 0
+        self._stopping = False
+        self._ended = threading.Event()
+        self._end_lock = threading.Lock()
+        self._keepalive = KeepaliveClock(self)
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            m.Opened: self._opened,
+            m.OpenFailed: self._open_failed,
+            m.OpenRequest: self._open_request,
+            m.Eof: self._eof,
+            m.Closed: self._closed,
+            m.Writable: self._writable,
+            m.ChannelRequest: self._channel_request,
+            m.ChannelReply: self._channel_reply,
+            m.GlobalRequest: self._global_request,
+            m.GlobalReply: self._global_reply,
+        }
+
+    # --- the loop ---
+
+    def next_message(self) -> memoryview:
+        """Relay until the peer sends a message that is not of the connection layer; return it.
+
+        Raises:
+            NetkitError: the link has ended.
+        """
+        reader = self.stream.reader
+        parsed = 0
+        while True:
+            payload = reader.next() if parsed < MAX_PARSE else None
+            if payload is None:
+                self._turn(parsed >= MAX_PARSE)
+                parsed = 0
+                continue
+            parsed += 1
+            kind = payload[0]
+            if 80 <= kind <= 127:
+                self._connection_layer(payload)
+            elif kind == DEBUG:
+                self._debug(Fields(payload))
+                return payload
+            else:
+                if kind == DISCONNECT:
+                    self._disconnected(Fields(payload))
+                self._flush_local()
+                return payload
+
+    def _connection_layer(self, payload: memoryview) -> None:
+        if not self.authenticated:
+            raise RemoteProtocolError(
+                f"sent message type {payload[0]} before authentication was complete"
+            )
+        event = self.mux.feed(payload)
+        if event is None:
+            return
+        if type(event) is m.Data:
+            flow = event.channel.user
+            if flow is not None:
+                flow.deliver(event.view)
+            else:
+                self.mux.taken(event.channel, len(event.view))
+            return
+        self._handlers[type(event)](event)
+
+    def _turn(self, more: bool) -> None:
+        """One round: write what arrived, send what is due, then wait for the next readiness.
+
+        ``more`` says that packets are left in the buffer, so nothing may be received.
+        """
+        stream = self.stream
+        self._flush_local()
+        self._relay_ready()
+        self.flush()
+        if self._stopping:
+            raise LinkLostError("the link was closed", code="stopped")
+        if stream.writer.wants_rekey or stream.reader.wants_rekey:
+            raise RekeyDueError
+        if more:
+            self.loop.run_once(wait=False)
+            return
+        self.loop.run_once(wait=not stream.readable and not (self.ready and stream.can_relay))
+        if stream.readable:
+            stream.receive()
+
+    def _flush_local(self) -> None:
+        if self.touched:
+            touched, self.touched = self.touched, []
+            for flow in touched:
+                flow.flush()
+
+    def _relay_ready(self) -> None:
+        """Give every flow with something to say one batch; those that said little go first."""
+        ready, stream = self.ready, self.stream
+        if not ready:
+            return
+        if stream.queued or self.mux.out:
+            self.flush()
+        if not stream.can_relay:
+            return
+        flows = list(ready) if len(ready) == 1 else sorted(ready, key=_recent)
+        for flow in flows:
+            if stream.arena_used > ARENA_FULL or stream.arena_used and flow.is_bulk:
+                stream.flush()
+            if not stream.can_relay:
+                break
+            if not flow.pump():
+                ready.pop(flow, None)
+            if self.mux.out:
+                self._seal_control()
+
+    def _seal_control(self) -> None:
+        out, send = self.mux.out, self.stream.send
+        if not self.stream.in_kex:
+            while out:
+                send(out.popleft())
+
+    def flush(self) -> None:
+        """Send everything that is due, as far as the kernel takes it."""
+        if self.mux.out:
+            self._seal_control()
+        self.stream.flush()
+
+    # --- messages of the connection layer ---
+
+    def _opened(self, event: m.Opened) -> None:
+        flow: Flow | None = event.channel.user
+        if flow is not None:
+            flow.opened()
+            self.emit_opened(flow)
+
+    def _open_failed(self, event: m.OpenFailed) -> None:
+        flow: Flow | None = event.channel.user
+        if flow is None:
+            return
+        flow.open_failed(event.reason, event.text)
+        self.flows.discard(flow)
+        code = failure_code(classify_open_failure(event.reason, event.text))
+        self._emit_failed(flow, code, event.text)
+
+    def _open_request(self, event: m.OpenRequest) -> None:
+        if self.on_open is None:
+            self.mux.refuse(event.channel, PROHIBITED, "not asked for")
+        else:
+            self.on_open(event)
+
+    def _eof(self, event: m.Eof) -> None:
+        if event.channel.user is not None:
+            event.channel.user.peer_eof()
+
+    def _closed(self, event: m.Closed) -> None:
+        if event.channel.user is not None:
+            event.channel.user.peer_closed()
+
+    def _writable(self, event: m.Writable) -> None:
+        flow: Flow | None = event.channel.user
+        if flow is not None and (flow.readable or flow.prefix):
+            self.ready[flow] = None
+
+    def _channel_request(self, event: m.ChannelRequest) -> None:
+        if event.channel.user is None and self.on_request is not None:
+            self.on_request(event)
+        elif event.want_reply:
+            self.mux.answer(event.channel, ok=False)
+
+    def _channel_reply(self, event: m.ChannelReply) -> None:
+        log.debug("channel request on %r answered: %s", event.channel, event.ok)
+
+    def _global_request(self, event: m.GlobalRequest) -> None:
+        if self.on_global is not None and self.on_global(event):
+            return
+        if event.want_reply:
+            # A keepalive of the peer (OpenSSH's ClientAlive) takes any answer as life.
+            self.mux.answer_global(ok=False)
+
+    def _global_reply(self, event: m.GlobalReply) -> None:
+        event.token(event.ok, event.data)
+
+    def _debug(self, fields: Fields) -> None:
+        fields.boolean()
+        text = fields.text(limit=4096)
+        log.debug("the peer says: %r", text)
+        if self.on_debug is not None:
+            self.on_debug(text)
+
+    def _disconnected(self, fields: Fields) -> None:
+        self.disconnect = (fields.u32(), fields.text(limit=1024))
+
+    # --- flows ---
+
+    def start_flow(
+        self,
+        sock: socket.socket,
+        kind: str,
+        data: bytes,
+        forward: ForwardSpec | None = None,
+        opening: Opening | None = None,
+    ) -> Flow:
+        """Ask for a channel of type ``kind`` for ``sock``, which must not block."""
+        flow = self._add_flow(sock, self.mux.open(kind, data), forward)
+        flow.opening = opening
+        flow.watch()
+        return flow
+
+    def accept_flow(
+        self, sock: socket.socket, channel: m.Channel, forward: ForwardSpec | None = None
+    ) -> Flow:
+        """Confirm a channel of the peer and relay it to ``sock``, which must not block."""
+        self.mux.confirm(channel)
+        flow = self._add_flow(sock, channel, forward)
+        flow.watch()
+        return flow
+
+    def _add_flow(
+        self, sock: socket.socket, channel: m.Channel, forward: ForwardSpec | None
+    ) -> Flow:
+        self._numbers += 1
+        flow = Flow(self, sock, channel, self._numbers, forward)
+        self.flows.add(flow)
+        return flow
+
+    def flow_done(self, flow: Flow, error: str) -> None:
+        """A relayed flow has ended."""
+        self.flows.discard(flow)
+        self.ready.pop(flow, None)
+        if self.observer is not None:
+            self.observer(
+                FlowClosed(
+                    flow=flow.number,
+                    forward=flow.forward,
+                    bytes_to_gateway=flow.sent,
+                    bytes_from_gateway=flow.delivered,
+                    seconds=self.loop.now - flow.started,
+                    error=error,
+                )
+            )
+
+    def flow_cancelled(self, flow: Flow) -> None:
+        """The local side left before its channel was open."""
+        self.mux.close(flow.channel)
+        flow.channel.user = None
+        flow.cancel()
+        self.flows.discard(flow)
+        self._emit_failed(flow, "client-left", "the local side left before the target answered")
+
+    def emit_opened(self, flow: Flow) -> None:
+        """Report a flow that relays from now on."""
+        if self.observer is not None:
+            self.observer(
+                FlowOpened(
+                    flow=flow.number, forward=flow.forward, source=flow.source, target=flow.target
+                )
+            )
+
+    def _emit_failed(self, flow: Flow, code: str, reason: str) -> None:
+        if self.observer is not None:
+            self.observer(
+                FlowFailed(
+                    flow=flow.number,
+                    forward=flow.forward,
+                    source=flow.source,
+                    target=flow.target,
+                    code=code,
+                    reason=reason,
+                )
+            )
+
+    def notice(self, code: str, text: str) -> None:
+        """Report something worth knowing."""
+        if self.observer is not None:
+            self.observer(Notice(code=code, text=text))
+
+    # --- requests and the end ---
+
+    def start_keepalive(self, keepalive: Keepalive) -> None:
+        """Measure the round trip and watch that the peer lives; any thread, once logged in."""
+        self.loop.post(lambda: self._keepalive.start(keepalive))
+
+    def ask(self, kind: str, data: bytes, reply: Callable[[bool, bytes], None]) -> None:
+        """Make a global request; ``reply(ok, data)`` is called when its turn comes."""
+        self.mux.global_request(kind, data, reply)
+
+    def run(self, call: Callable[[], T], timeout: float = 10.0) -> T:
+        """Run ``call`` in the loop's thread and return what it returns; any other thread.
+
+        Raises:
+            NetkitError: the link has ended.
+        """
+        done = threading.Event()
+        box: list[T] = []
+        failed: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                box.append(call())
+            except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+                failed.append(error)
+            done.set()
+
+        self.loop.post(work)
+        while not done.wait(min(timeout, 0.2)):
+            timeout -= 0.2
+            if self._ended.is_set() or timeout <= 0:
+                raise self.error or LinkLostError("the link has ended", code="link-lost")
+        if failed:
+            raise failed[0]
+        return box[0]
+
+    def stop(self) -> None:
+        """End the link soon; any thread."""
+        self._stopping = True
+        self.loop.wake()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the link has ended; any other thread."""
+        return self._ended.wait(timeout)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the link is over."""
+        return self._ended.is_set()
+
+    def end(self, error: NetkitError | None) -> None:
+        """Tear everything down: flows get an RST.  In the loop's thread, or when it never ran."""
+        with self._end_lock:
+            if self._ended.is_set():
+                return
+            if not self._stopping:
+                self.error = error
+            for flow in list(self.flows):
+                flow.abort(error.summary if error else "the link was closed")
+            if self.on_ended is not None:
+                self.on_ended(self.error)
+            self.stream.close()
+            self.loop.close()
+            self._ended.set()
+
+
+class RekeyDueError(Exception):
+    """The keys of a direction have protected as much as they should."""
+
+
+ARENA_FULL = 3 * 32 * 1024
+
+
+def _recent(flow: Flow) -> int:
+    return flow.recent

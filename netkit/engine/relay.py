@@ -1,0 +1,500 @@
+"""The relay: moves bytes between a local socket and a channel, in both directions.
+
+The rules (DESIGN section 5, each with a conformance test):
+
+* EOF is per direction: a local FIN becomes CHANNEL_EOF behind all data, CHANNEL_EOF becomes
+  ``shutdown(SHUT_WR)`` behind all data, and CHANNEL_CLOSE follows when both are through.
+* A flow that ends badly shows its local side an RST; a FIN would pass truncated data off as whole.
+* The local socket is not read before the channel is confirmed.
+* Window is credited for bytes that the local socket took, so a stalled reader costs its window.
+
+Everything here runs in the thread of the link's loop.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import TYPE_CHECKING, Protocol
+
+from netkit.engine.loop import ERROR, HANGUP, READ, READ_HANGUP, WRITE
+from netkit.engine.stream import SLOT, SLOT_DATA, SLOTS
+from netkit.wire.channel import ChannelState
+from netkit.wire.mux import DATA_HEADER
+from netkit.wire.packets import SLOT_PREFIX, SLOT_SUFFIX
+
+if TYPE_CHECKING:
+    from netkit.engine.link import Link
+    from netkit.engine.loop import Timer
+    from netkit.model import ForwardSpec
+    from netkit.wire.channel import Channel
+
+FLUSH_LIMIT = 30.0
+"""Seconds that a closed channel waits for a slow local reader to take its last bytes."""
+
+LINGER_LIMIT = 5.0
+"""Seconds that a finished flow reads on from a local side that still sends.  Closing at once would
+make the kernel send RST, which may destroy the answer before the local side has read it."""
+
+RECENT = 0.05
+"""Seconds over which a flow's traffic counts when flows take turns."""
+
+UNREAD = "the local side closed before it had read everything"
+MAX_BATCH = 256
+HAS_RECVMSG = hasattr(socket.socket, "recvmsg_into")
+HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_SLOT_HEAD = SLOT_PREFIX + DATA_HEADER
+
+
+class Opening(Protocol):
+    """Who waits for a channel to open: a proxy client, or a thread in `Link.open_socket`."""
+
+    def opened(self, flow: Flow) -> bytes:
+        """The channel is open; return what to tell the local side before any data."""
+
+    def failed(self, flow: Flow, reason: int, text: str) -> bytes | None:
+        """The open was refused; return a farewell for the local side, None to reset it."""
+
+
+def reset(sock: socket.socket) -> None:
+    """Close with RST instead of FIN, where the kind of socket has one (socket(7) SO_LINGER)."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    except OSError:
+        pass
+    sock.close()
+
+
+class Flow:
+    """One connection: a local socket, a channel, and what is under way between them.
+
+    Attributes:
+        prefix: bytes for the channel that were read before it was open (behind a proxy request).
+        recent: bytes sent lately, for turns.
+        sent, delivered: payload bytes towards the channel and towards the local side.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_batch_bytes",
+        "_bulk",
+        "_epoch",
+        "_hung_up",
+        "_local_eof",
+        "_peer_gone",
+        "_pending",
+        "_shut_due",
+        "_shut_done",
+        "_timer",
+        "_write_dead",
+        "channel",
+        "delivered",
+        "done",
+        "fd",
+        "forward",
+        "link",
+        "number",
+        "opening",
+        "prefix",
+        "readable",
+        "recent",
+        "sent",
+        "sock",
+        "source",
+        "started",
+        "target",
+    )
+
+    def __init__(
+        self,
+        link: Link,
+        sock: socket.socket,
+        channel: Channel,
+        number: int,
+        forward: ForwardSpec | None = None,
+    ) -> None:
+        self.link = link
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.channel = channel
+        self.number = number
+        self.forward = forward
+        self.opening: Opening | None = None
+        self.source = ""
+        self.target = ""
+        self.prefix = b""
+        self.readable = False
+        self.recent = 0
+        self.sent = 0
+        self.delivered = 0
+        self.started = link.loop.now
+        self.done = False
+        self._batch: list[memoryview | bytes] = []
+        self._batch_bytes = 0
+        self._bulk = False
+        self._epoch = 0.0
+        self._hung_up = False
+        self._local_eof = False
+        self._peer_gone = False
+        self._pending: bytearray | None = None
+        self._shut_due = False
+        self._shut_done = False
+        self._timer: Timer | None = None
+        self._write_dead = False
+        channel.user = self
+
+    # --- life ---
+
+    def watch(self) -> None:
+        """Start to watch the local socket: for its end while the channel opens, else for data."""
+        is_open = self.channel.state is ChannelState.OPEN
+        self.link.loop.add(self.fd, READ if is_open else 0, self.ready)
+
+    def opened(self) -> None:
+        """The channel is confirmed: relay."""
+        self.link.loop.want(self.fd, READ)
+        if self.opening is not None:
+            greeting = self.opening.opened(self)
+            if greeting:
+                self._tell(greeting)
+        if self.prefix:
+            self._make_ready()
+
+    def open_failed(self, reason: int, text: str) -> None:
+        """The channel was refused: say so in the proxy's words, or reset."""
+        farewell = self.opening.failed(self, reason, text) if self.opening is not None else None
+        self._detach()
+        if farewell is None:
+            reset(self.sock)
+        else:
+            say_goodbye(self.sock, farewell)
+
+    def abort(self, error: str) -> None:
+        """End the flow badly: RST to the local side, CLOSE to the peer."""
+        if self.done:
+            return
+        self.link.mux.close(self.channel)
+        self._detach()
+        reset(self.sock)
+        self.link.flow_done(self, error)
+
+    def cancel(self) -> None:
+        """Let go of a local side that left before the channel was open."""
+        self._detach()
+        self.sock.close()
+
+    def _finish(self, error: str = "") -> None:
+        if self.done:
+            return
+        self.link.mux.close(self.channel)
+        self._detach()
+        self.sock.close()
+        self.link.flow_done(self, error)
+
+    def _detach(self) -> None:
+        self.done = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self.link.loop.remove(self.fd)
+        self._pending = None
+        self._batch.clear()
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether the last read filled a packet: the next one wants the whole arena."""
+        return self._bulk
+
+    # --- local side to channel ---
+
+    def ready(self, events: int) -> None:
+        """The loop's report about the local socket."""
+        if events & ERROR:
+            self._local_broke()
+            return
+        if self.channel.state is ChannelState.OPENING:
+            if not self._local_waits():
+                self.link.flow_cancelled(self)
+            return
+        if events & WRITE and (self._pending or self._shut_due or self._peer_gone):
+            self.flush()
+        if events & (READ | READ_HANGUP | HANGUP) and not self.done:
+            if events & (READ_HANGUP | HANGUP):
+                self._hung_up = True
+            self._make_ready()
+
+    def _make_ready(self) -> None:
+        self.readable = True
+        self.link.ready[self] = None
+
+    def _local_waits(self) -> bool:
+        """Whether a local side that reported its end left data or only hung up."""
+        try:
+            return bool(self.sock.recv(1, socket.MSG_PEEK))
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            return False
+
+    def _local_broke(self) -> None:
+        """The local side reset the connection: nobody reads, nobody sends (RFC 4254 5.3)."""
+        if self.channel.state is ChannelState.OPENING:
+            self.link.flow_cancelled(self)
+            return
+        self._finish("the local side reset the connection")
+
+    def pump(self) -> bool:
+        """Move one batch towards the channel; return whether there may be more to move now."""
+        channel = self.channel
+        if self._local_eof or self.done:
+            return False
+        if self._peer_gone or channel.close_sent:
+            return self._drain_local()
+        if self.prefix:
+            self.prefix = self.prefix[self.link.mux.send(channel, self.prefix) :]
+            return not self.prefix and self.readable
+        room = channel.send_window
+        if room == 0:
+            return False
+        stream = self.link.stream
+        packet = min(channel.send_packet, SLOT_DATA)
+        start = stream.arena_used
+        slots = (SLOT * SLOTS - start) // SLOT
+        if slots == 0:
+            return True
+        if not self._bulk or not HAS_RECVMSG:
+            slots = 1
+        room = min(room, slots * packet)
+        try:
+            count = self._receive(start, slots, packet, room)
+        except (BlockingIOError, InterruptedError):
+            self.readable = False
+            self.link.loop.rearm_read(self.fd)
+            return False
+        except OSError as error:
+            self._finish(f"the local side broke: {error.strerror or error}")
+            return False
+        if count == 0:
+            self._end_of_local()
+            return False
+        self._seal(start, packet, count)
+        return self._more(count, room, packet)
+
+    def _receive(self, start: int, slots: int, packet: int, room: int) -> int:
+        view = self.link.stream.arena_view
+        if slots == 1:
+            at = start + _SLOT_HEAD
+            return self.sock.recv_into(view[at : at + room])
+        views = []
+        at = start + _SLOT_HEAD
+        while room > 0:
+            size = packet if room > packet else room
+            views.append(view[at : at + size])
+            room -= size
+            at += SLOT
+        return self.sock.recvmsg_into(views)[0]
+
+    def _seal(self, start: int, packet: int, count: int) -> None:
+        """Make packets of ``count`` bytes that lie in the arena's slots from ``start`` on."""
+        stream, channel = self.link.stream, self.channel
+        mux, writer, arena = self.link.mux, stream.writer, stream.arena_view
+        self.sent += count
+        self.recent += count
+        left = count
+        while left:
+            size = packet if left > packet else left
+            mux.data_header(channel, stream.arena, start + SLOT_PREFIX, size)
+            stream.queue(writer.seal_slot(arena, start, DATA_HEADER + size))
+            left -= size
+            # A slot that is not full is the last; the next flow may use the rest of it.
+            start += SLOT if size == packet else _SLOT_HEAD + size + SLOT_SUFFIX
+        stream.arena_used = start
+
+    def _more(self, count: int, room: int, packet: int) -> bool:
+        now = self.link.loop.now
+        if now - self._epoch > RECENT:
+            self._epoch, self.recent = now, count
+        self._bulk = count >= packet
+        if count < room and not self._hung_up:
+            # Less than asked for: the kernel has no more, and its next byte is a new report.
+            self.readable = False
+            self.link.loop.rearm_read(self.fd)
+            return False
+        return True
+
+    def _end_of_local(self) -> None:
+        self._local_eof = True
+        self.readable = False
+        self.link.mux.eof(self.channel)
+        self._close_if_through()
+
+    def _drain_local(self) -> bool:
+        """Read and drop what the local side still sends to a channel that is closed."""
+        try:
+            if self.sock.recv(65536):
+                return True
+        except (BlockingIOError, InterruptedError):
+            self.readable = False
+            self.link.loop.rearm_read(self.fd)
+            return False
+        except OSError:
+            pass
+        self._local_eof = True
+        self._close_if_through()
+        return False
+
+    # --- channel to local side ---
+
+    def deliver(self, view: memoryview) -> None:
+        """Take data of the channel; it is written at the end of the batch, by `flush`."""
+        if not self._batch_bytes:
+            self.link.touched.append(self)
+        self._batch.append(view)
+        self._batch_bytes += len(view)
+
+    def _tell(self, data: bytes) -> None:
+        """Write our own words, which cost the peer no window."""
+        try:
+            count = self.sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            count = 0
+        except OSError:
+            self._local_broke()
+            return
+        if count < len(data):
+            self._local_broke()
+
+    def peer_eof(self) -> None:
+        """The peer sends no more: shut down behind what is still to be written."""
+        self._shut_due = True
+        if not self._batch_bytes:
+            self.flush()
+
+    def peer_closed(self) -> None:
+        """The peer closed the channel: end behind what is still to be written."""
+        self._peer_gone = True
+        if not self._batch_bytes:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what arrived to the local socket and credit what it took."""
+        if self.done:
+            return
+        if self._batch_bytes or self._pending:
+            taken = self._write()
+            if taken:
+                self.delivered += taken
+                window = self.channel.window
+                if self._pending:
+                    window.exhausted = False
+                link = self.link
+                link.mux.taken(self.channel, taken, link.loop.now, link.round_trip)
+        if not self._pending:
+            if self._shut_due or self._peer_gone:
+                self._end_of_channel()
+        elif self._peer_gone and self._timer is None:
+            self._timer = self.link.loop.call_later(
+                FLUSH_LIMIT, lambda: self.abort("the local side did not take its last bytes")
+            )
+
+    def _write(self) -> int:
+        batch, total = self._batch, self._batch_bytes
+        self._batch_bytes = 0
+        if self._write_dead:
+            batch.clear()
+            return total
+        if self._pending:
+            for view in batch:
+                self._pending += view
+            batch.clear()
+            return self._write_pending()
+        if len(batch) > MAX_BATCH or (len(batch) > 1 and not HAS_SENDMSG):
+            batch[:] = [b"".join(batch)]
+        try:
+            count = self.sock.send(batch[0]) if len(batch) == 1 else self.sock.sendmsg(batch)
+        except (BlockingIOError, InterruptedError):
+            count = 0
+        except OSError:
+            batch.clear()
+            return self._write_failed(total)
+        if count < total:
+            self._keep(batch, count)
+        batch.clear()
+        return count
+
+    def _keep(self, batch: list[memoryview | bytes], written: int) -> None:
+        """Own a copy of what the kernel did not take; the batch's buffer is used again."""
+        pending = bytearray()
+        for view in batch:
+            if written >= len(view):
+                written -= len(view)
+            else:
+                pending += view[written:]
+                written = 0
+        self._pending = pending
+        self.link.loop.want(self.fd, WRITE)
+
+    def _write_pending(self) -> int:
+        pending = self._pending
+        assert pending is not None
+        try:
+            count = self.sock.send(pending)
+        except (BlockingIOError, InterruptedError):
+            count = 0
+        except OSError:
+            return self._write_failed(len(pending))
+        if count == len(pending):
+            self._pending = None
+        else:
+            del pending[:count]
+            self.link.loop.want(self.fd, WRITE)
+        return count
+
+    def _write_failed(self, unwritten: int) -> int:
+        """The local side reads no more: drop what comes, but send on what it had still said."""
+        self._write_dead = True
+        self._pending = None
+        if self._local_eof:
+            self._finish(UNREAD)
+        else:
+            self._make_ready()
+            self._hung_up = True
+        return unwritten
+
+    def _end_of_channel(self) -> None:
+        if self._peer_gone and not self.channel.eof_received:
+            self.abort("the gateway closed the channel without an end of data")
+            return
+        if not self._shut_done:
+            self._shut_done = True
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                # The local side is gone already; reading will tell.
+                self._make_ready()
+        if not self._close_if_through() and self._peer_gone and self._timer is None:
+            self._timer = self.link.loop.call_later(LINGER_LIMIT, self._finish)
+            self._make_ready()
+
+    def _close_if_through(self) -> bool:
+        """End the flow cleanly once both directions are through."""
+        if self._local_eof and (self._shut_done or self._write_dead):
+            self._finish(UNREAD if self._write_dead else "")
+            return True
+        return False
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.number} {self.source} -> {self.target} {self.channel!r}>"
+
+
+def say_goodbye(sock: socket.socket, farewell: bytes) -> None:
+    """Send a last short message and close; a full buffer or a client that left is no error."""
+    try:
+        sock.send(farewell)
+        sock.shutdown(socket.SHUT_WR)
+        # Unread input would turn the close into an RST and destroy the message.
+        while sock.recv(65536):
+            pass
+    except OSError:
+        pass
+    sock.close()

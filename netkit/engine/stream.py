@@ -1,0 +1,184 @@
+"""The SSH socket of a link: receives into the packet reader, seals into the arena, sends.
+
+The arena is a buffer of packet slots that local data is received straight into.  What the kernel
+did not take stays where it is, and the arena is used again once all of it has gone.  So at most
+one arena of data waits in front of an urgent message, and nothing reads a local socket while
+something waits (`can_relay`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from collections import deque
+
+from netkit.engine.loop import ERROR, HANGUP, READ, READ_HANGUP, WRITE, Loop
+from netkit.errors import LinkLostError, RemoteProtocolError
+from netkit.wire.messages import KEXINIT
+from netkit.wire.mux import DATA_HEADER
+from netkit.wire.packets import SLOT_PREFIX, SLOT_SUFFIX, PacketReader, PacketWriter
+
+SLOT_DATA = 32 << 10
+"""Data per packet towards peers; OpenSSH's channels take no more."""
+
+SLOT = SLOT_PREFIX + DATA_HEADER + SLOT_DATA + SLOT_SUFFIX
+SLOTS = 8
+MAX_VECTORS = 64
+MAX_QUEUED = 8 << 20
+"""Control messages that may wait for a peer that does not read: more is a flood we answer."""
+
+HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
+
+
+class SshStream:
+    """The SSH side of a link.
+
+    Attributes:
+        readable: bytes may be waiting in the kernel.
+        in_kex: our KEXINIT has gone out and our NEWKEYS has not (RFC 4253 section 7.1).
+        last_received: loop time of the last byte from the peer, seconds.
+        received: bytes received in all.
+    """
+
+    def __init__(self, sock: socket.socket, loop: Loop) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.loop = loop
+        self.reader = PacketReader()
+        self.writer = PacketWriter()
+        self.arena = bytearray(SLOT * SLOTS)
+        self.arena_view = memoryview(self.arena)
+        self.arena_used = 0
+        self.readable = True
+        self.blocked = False
+        self.in_kex = True
+        self.last_received = time.monotonic()
+        self.received = 0
+        self.queued = 0
+        self._out: deque[memoryview] = deque()
+        self._hung_up = False
+        loop.add(self.fd, READ, self._ready)
+
+    def _ready(self, events: int) -> None:
+        if events & WRITE:
+            self.blocked = False
+        if events & (READ_HANGUP | HANGUP | ERROR):
+            self._hung_up = True
+            self.blocked = False
+        if events & ~WRITE:
+            self.readable = True
+
+    # --- inbound ---
+
+    def receive(self) -> None:
+        """Receive what there is; payloads handed out before become invalid.
+
+        Raises:
+            LinkLostError: the peer closed or cut the connection.
+        """
+        space = self.reader.space()
+        try:
+            count = self.sock.recv_into(space)
+        except (BlockingIOError, InterruptedError):
+            self.readable = False
+            self.loop.rearm_read(self.fd)
+            return
+        except OSError as error:
+            raise _lost(error) from error
+        if count == 0:
+            raise LinkLostError(
+                "the gateway closed the connection", code="link-closed", retryable=True
+            )
+        self.reader.filled(count)
+        self.received += count
+        self.last_received = self.loop.now
+        if count < len(space) and not self._hung_up:
+            self.readable = False
+            self.loop.rearm_read(self.fd)
+
+    # --- outbound ---
+
+    @property
+    def can_relay(self) -> bool:
+        """Whether local data may be sealed now: nothing waits, and no key exchange is under way."""
+        return not self.blocked and not self.in_kex
+
+    def send(self, payload: bytes | bytearray | memoryview) -> None:
+        """Seal a message and queue it."""
+        packet = self.writer.seal(payload)
+        self._out.append(packet)
+        self.queued += len(packet)
+        if payload[0] == KEXINIT:
+            self.in_kex = True
+
+    def queue(self, packet: memoryview) -> None:
+        """Queue a packet that was sealed in the arena."""
+        self._out.append(packet)
+        self.queued += len(packet)
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes outside of any packet: the version line."""
+        self._out.append(memoryview(data))
+        self.queued += len(data)
+
+    def flush(self) -> None:
+        """Send what is queued, as far as the kernel takes it.
+
+        Raises:
+            LinkLostError: the connection is cut.
+            RemoteProtocolError: the peer makes us answer and does not read the answers.
+        """
+        out = self._out
+        while out and not self.blocked:
+            try:
+                if len(out) == 1 or not HAS_SENDMSG:
+                    count = self.sock.send(out[0])
+                    whole = count == len(out[0]) and len(out) == 1
+                else:
+                    vectors = list(itertools.islice(out, MAX_VECTORS))
+                    count = self.sock.sendmsg(vectors)
+                    whole = False
+            except (BlockingIOError, InterruptedError):
+                self._block()
+                break
+            except OSError as error:
+                raise _lost(error) from error
+            self.queued -= count
+            if whole:
+                out.clear()
+            else:
+                self._sent(count)
+        if not out:
+            self.arena_used = 0
+        elif self.queued > MAX_QUEUED:
+            raise RemoteProtocolError("makes us answer more than it reads", code="peer-flood")
+
+    def _sent(self, count: int) -> None:
+        out = self._out
+        while count:
+            size = len(out[0])
+            if count < size:
+                out[0] = out[0][count:]
+                self._block()
+                return
+            count -= size
+            out.popleft()
+
+    def _block(self) -> None:
+        self.blocked = True
+        self.loop.want(self.fd, WRITE)
+
+    def close(self) -> None:
+        """Close the socket; idempotent."""
+        self.loop.remove(self.fd)
+        self.sock.close()
+
+
+def _lost(error: OSError) -> LinkLostError:
+    return LinkLostError(
+        f"the connection to the gateway broke: {error.strerror or error}",
+        code="link-cut",
+        retryable=True,
+    )

@@ -1,0 +1,196 @@
+"""What a running tunnel reports: frozen events, and the status they fold into.
+
+Events are emitted in order, from the thread in which they happened; a receiver must not block.
+``to_dict`` gives the shape that ``--json`` prints, one document per event.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Any
+
+from netkit.model import Address, Endpoint, ForwardSpec, UnixPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events; the kind is the class name in kebab case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connecting(Event):
+    """A connection to ``gateway`` is being made; ``hop`` counts from 1."""
+
+    gateway: str
+    hop: int
+    hops: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkUp(Event):
+    """A hop is connected and logged in."""
+
+    gateway: str
+    hop: int
+    hops: int
+    server: str
+    cipher: str
+    mac: str
+    kex: str
+    compression: str
+    auth: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardBound(Event):
+    """A forward listens at ``addresses``: here, or on the gateway for a remote one."""
+
+    forward: ForwardSpec
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    """Something the user should know that is no failure (an overridden bind, a weak algorithm)."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowOpened(Event):
+    """A connection is carried: ``source`` asked for ``target``."""
+
+    flow: int
+    forward: ForwardSpec | None
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowFailed(Event):
+    """A connection could not be carried; ``code`` is kebab-case, ``reason`` the peer's text."""
+
+    flow: int
+    forward: ForwardSpec | None
+    source: str
+    target: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowClosed(Event):
+    """A carried connection ended.  Bytes are payload; ``error`` is empty after a clean end."""
+
+    flow: int
+    forward: ForwardSpec | None
+    bytes_to_gateway: int
+    bytes_from_gateway: int
+    seconds: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkDown(Event):
+    """The link ended; ``code`` and ``reason`` say why (``stopped`` when the user asked)."""
+
+    gateway: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping(Event):
+    """The tunnel accepts nothing new and waits up to ``seconds`` for ``flows`` to finish."""
+
+    flows: int
+    seconds: float
+
+
+class State(enum.Enum):
+    """Life of a tunnel."""
+
+    CONNECTING = "connecting"
+    UP = "up"
+    STOPPING = "stopping"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A snapshot of a tunnel; ``evolve`` folds events into it."""
+
+    state: State = State.CONNECTING
+    reason: str = ""
+    flows_open: int = 0
+    flows_total: int = 0
+    flows_failed: int = 0
+    bytes_to_gateway: int = 0
+    bytes_from_gateway: int = 0
+
+
+def evolve(status: Status, event: Event) -> Status:
+    """Return the status after ``event``."""
+    match event:
+        case LinkUp(hop=hop, hops=hops) if hop == hops:
+            return replace(status, state=State.UP, reason="")
+        case Stopping():
+            return replace(status, state=State.STOPPING)
+        case LinkDown(reason=reason):
+            return replace(status, state=State.DOWN, reason=reason)
+        case FlowOpened():
+            return replace(
+                status, flows_open=status.flows_open + 1, flows_total=status.flows_total + 1
+            )
+        case FlowFailed():
+            return replace(status, flows_failed=status.flows_failed + 1)
+        case FlowClosed():
+            return replace(
+                status,
+                flows_open=status.flows_open - 1,
+                bytes_to_gateway=status.bytes_to_gateway + event.bytes_to_gateway,
+                bytes_from_gateway=status.bytes_from_gateway + event.bytes_from_gateway,
+            )
+    return status
+
+
+def kind(event: Event) -> str:
+    """Return the event's kind in kebab case: ``ForwardBound`` is ``forward-bound``."""
+    name = type(event).__name__
+    return "".join(f"-{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+def to_dict(event: Event) -> dict[str, Any]:
+    """Return the event as plain values for JSON."""
+    fields = {f.name: plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
+    return {"event": kind(event), **fields}
+
+
+def plain(value: object) -> Any:
+    """Return a value of netkit as what JSON knows: dictionaries, lists, text and numbers."""
+    match value:
+        case Endpoint(host=host, port=port):
+            return {"host": host, "port": port}
+        case UnixPath(path=path):
+            return {"path": path}
+        case ForwardSpec():
+            return {
+                "kind": value.kind.value,
+                "bind": plain(value.bind),
+                "to": plain(value.to),
+                "text": str(value),
+            }
+        case enum.Enum():
+            return value.value
+        case tuple() | list():
+            return [plain(item) for item in value]
+        case PurePath():
+            return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return value

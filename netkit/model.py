@@ -1,0 +1,174 @@
+"""Frozen values that every part of netkit speaks in.
+
+This module imports nothing of ours, so anything may import it.  The words are those of the
+RFCs and of ssh(1): gateway, hop, forward, bind, flow.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A TCP address: a name or a literal, and a port (0 means "choose one").
+
+    In a bind address an empty ``host`` means "both loopback addresses" and ``*`` means
+    "every address of the machine", as in ssh(1).
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixPath:
+    """A unix-domain socket."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+Address = Endpoint | UnixPath
+
+
+class ForwardKind(enum.Enum):
+    """Which side listens, and whether the target is fixed (ssh -L, -R, -D)."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    DYNAMIC = "dynamic"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardSpec:
+    """One listening point and where it leads.
+
+    ``to`` is ``None`` for a dynamic forward, and for a remote one that speaks SOCKS
+    (``-R port``).  ``text`` is what the user wrote, for messages.
+    """
+
+    kind: ForwardKind
+    bind: Address
+    to: Address | None = None
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text or f"{self.kind.value} {self.bind} -> {self.to or 'any'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """``[user@]host[:port]`` as the user wrote it; ``host`` may be an ssh_config alias."""
+
+    host: str
+    user: str | None = None
+    port: int | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.user}@" if self.user else ""
+        text += f"[{self.host}]" if ":" in self.host and self.port else self.host
+        return f"{text}:{self.port}" if self.port else text
+
+
+class HostKeyPolicy(enum.Enum):
+    """What to do with a host key that known_hosts does not hold.  A changed key is always refused."""
+
+    ASK = "ask"
+    ACCEPT_NEW = "accept-new"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """``interval`` seconds without a byte from the gateway before it is asked; ``count``
+    unanswered intervals end the link.  An interval of 0 turns it off."""
+
+    interval: float = 30.0
+    count: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelSpec:
+    """What the user asked for, before ssh_config and the environment are consulted.
+
+    ``None`` means "not said": ssh_config, then the default decides.
+    """
+
+    gateway: Gateway
+    forwards: tuple[ForwardSpec, ...] = ()
+    jumps: tuple[Gateway, ...] | None = None
+    user: str | None = None
+    port: int | None = None
+    identities: tuple[Path, ...] = ()
+    config_file: Path | None = None
+    compression: bool | None = None
+    ciphers: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    keepalive: Keepalive | None = None
+    host_key: HostKeyPolicy | None = None
+    connect_timeout: float | None = None
+    expose: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """Everything needed to reach and log in to one gateway of the chain, fully resolved.
+
+    ``name`` is what known_hosts entries are looked up under (HostKeyAlias or the host name),
+    ``alias`` what the user typed.  Empty algorithm tuples mean netkit's defaults.
+    ``identity_agent`` is a socket path, ``""`` for "none".
+    """
+
+    alias: str
+    host: str
+    port: int = 22
+    user: str = ""
+    name: str = ""
+    known_hosts: tuple[Path, ...] = ()
+    global_known_hosts: tuple[Path, ...] = ()
+    hash_known_hosts: bool = False
+    host_key: HostKeyPolicy = HostKeyPolicy.ASK
+    identities: tuple[Path, ...] = ()
+    identities_explicit: bool = False
+    identities_only: bool = False
+    certificates: tuple[Path, ...] = ()
+    identity_agent: str = ""
+    auth_methods: tuple[str, ...] = ("publickey", "keyboard-interactive", "password")
+    proxy_command: str | None = None
+    ciphers: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    kex: tuple[str, ...] = ()
+    host_key_algorithms: tuple[str, ...] = ()
+    compression: bool = False
+    connect_timeout: float = 30.0
+    address_family: str = "any"
+    bind_address: str | None = None
+    password_prompts: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a tunnel will do, decided before anything is touched (``--dry-run`` prints it)."""
+
+    hops: tuple[Hop, ...]
+    forwards: tuple[ForwardSpec, ...] = ()
+    keepalive: Keepalive = field(default_factory=Keepalive)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A command that mends a fault.  ``where`` is ``here``, ``gateway`` or ``network``."""
+
+    argv: tuple[str, ...]
+    where: str = "here"
+    note: str = ""
+    needs_admin: bool = False

@@ -1,0 +1,113 @@
+"""How much a peer may send us on a channel: receive windows, their growth, and the budget of all.
+
+RFC 4254 section 5.2 leaves the window to the receiver.  OpenSSH fixes it at 2 MiB, which caps a
+flow at 2 MiB per round trip.  Ours starts there and doubles while the peer exhausts it, our side
+keeps up (PuTTY's rule) and the path is long enough for a larger one to help: beyond twice the
+bandwidth-delay product a window only queues bytes in front of everybody else's.
+"""
+
+from __future__ import annotations
+
+INITIAL_WINDOW = 2 << 20
+MINIMUM_WINDOW = 32 << 10
+MAXIMUM_WINDOW = 64 << 20
+UNKNOWN_PATH_WINDOW = 16 << 20
+"""Ceiling while the round trip is unknown, because the peer answers no request."""
+
+PROCESS_BUDGET = 256 << 20
+
+
+class WindowBudget:
+    """Bytes that all peers together may have sent and no reader has taken."""
+
+    __slots__ = ("granted", "total")
+
+    def __init__(self, total: int = PROCESS_BUDGET) -> None:
+        self.total = total
+        self.granted = 0
+
+    def initial(self) -> int:
+        """Take and return a first window: 2 MiB while there is plenty, less among many flows.
+
+        The smallest is handed out even when the budget is spent, so that a flow never stalls.
+        """
+        free = self.total - self.granted
+        size = INITIAL_WINDOW if free >= self.total // 2 else max(free // 64, MINIMUM_WINDOW)
+        size = min(size, INITIAL_WINDOW)
+        self.granted += size
+        return size
+
+    def grow(self, size: int) -> bool:
+        """Take ``size`` more bytes if the budget has them."""
+        if self.granted + size > self.total:
+            return False
+        self.granted += size
+        return True
+
+    def release(self, size: int) -> None:
+        """Give ``size`` bytes back."""
+        self.granted -= size
+
+
+class ReceiveWindow:
+    """The window of one channel for data that comes towards us.
+
+    Attributes:
+        size: bytes the peer may send beyond what the reader has taken.
+        left: bytes it may still send now.
+        taken: bytes the reader took that have not been credited yet.
+        exhausted: the peer came to the end of the window since the last credit.
+    """
+
+    __slots__ = ("_epoch", "_passed", "budget", "exhausted", "left", "size", "taken")
+
+    def __init__(self, budget: WindowBudget, size: int | None = None) -> None:
+        self.budget = budget
+        if size is None:
+            size = budget.initial()
+        else:
+            budget.granted += size
+        self.size = self.left = size
+        self.taken = 0
+        self.exhausted = False
+        self._epoch = 0.0
+        self._passed = 0
+
+    def take(self, count: int) -> int:
+        """Say that the reader took ``count`` bytes; return how much to credit the peer, or 0.
+
+        A quarter of the window is credited at a time: the peer never idles and adjusts are few.
+        """
+        self.taken += count
+        if self.taken * 4 < self.size:
+            return 0
+        credit, self.taken = self.taken, 0
+        self._passed += credit
+        self.left += credit
+        return credit
+
+    def grow(self, now: float, round_trip: float) -> int:
+        """After a credit, with a reader that keeps up: return how much to add to it.
+
+        ``now`` and ``round_trip`` are seconds; a round trip of 0 is unknown.
+        """
+        if not self.exhausted:
+            return 0
+        self.exhausted = False
+        rate = self._passed / max(now - self._epoch, 1e-6) if self._epoch else 0.0
+        self._epoch, self._passed = now, 0
+        if round_trip:
+            ceiling = min(int(2 * rate * round_trip), MAXIMUM_WINDOW)
+        else:
+            ceiling = UNKNOWN_PATH_WINDOW
+        extra = min(self.size * 2, MAXIMUM_WINDOW) - self.size
+        if self.size >= ceiling or extra <= 0 or not self.budget.grow(extra):
+            return 0
+        self.size += extra
+        self.left += extra
+        return extra
+
+    def close(self) -> None:
+        """Give the window back to the budget."""
+        self.budget.release(self.size)
+        self.size = 0
