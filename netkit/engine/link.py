@@ -12,7 +12,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from netkit.engine.keepalive import KeepaliveClock
 from netkit.engine.loop import Loop
@@ -37,6 +37,13 @@ MAX_PARSE = 512
 """Packets parsed before local sockets get their turn; bounds the batch of a flow."""
 
 
+class Handshake(Protocol):
+    """Something that holds a socket or channel and is no flow yet, or no more."""
+
+    def abort(self) -> None:
+        """Let go of it now."""
+
+
 class Link:
     """One SSH connection, as client or as server.
 
@@ -44,6 +51,7 @@ class Link:
         ready: flows whose local side has bytes to read.
         touched: flows that got data in this batch.
         round_trip: shortest measured round trip in seconds; 0 while unknown.
+        handshakes: sockets and channels that are no flow yet, or no more.
         on_open: called with every channel the peer wants to open; refused where it is None.
         on_request: called with every channel request for channels that carry no flow.
         on_global: called with every global request; returns whether it answered.
@@ -72,6 +80,7 @@ class Link:
         self.on_debug: Callable[[str], None] | None = None
         self.on_ended: Callable[[NetkitError | None], None] | None = None
         self.flows: set[Flow] = set()
+        self.handshakes: set[Handshake] = set()
         self.error: NetkitError | None = None
         self._numbers = 0
         self._stopping = False
@@ -281,6 +290,12 @@ class Link:
     ) -> Flow:
         """Confirm a channel of the peer and relay it to ``sock``, which must not block."""
         self.mux.confirm(channel)
+        return self.adopt_flow(sock, channel, forward)
+
+    def adopt_flow(
+        self, sock: socket.socket, channel: m.Channel, forward: ForwardSpec | None = None
+    ) -> Flow:
+        """Relay a channel that is open already to ``sock``, which must not block."""
         flow = self._add_flow(sock, channel, forward)
         flow.watch()
         return flow
@@ -406,6 +421,8 @@ class Link:
                 return
             if not self._stopping:
                 self.error = error
+            for handshake in list(self.handshakes):
+                handshake.abort()
             for flow in list(self.flows):
                 flow.abort(error.summary if error else "the link was closed")
             if self.on_ended is not None:

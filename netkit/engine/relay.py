@@ -168,7 +168,7 @@ class Flow:
         if farewell is None:
             reset(self.sock)
         else:
-            say_goodbye(self.sock, farewell)
+            Farewell(self.link, self.sock, farewell)
 
     def abort(self, error: str) -> None:
         """End the flow badly: RST to the local side, CLOSE to the peer."""
@@ -487,14 +487,40 @@ class Flow:
         return f"<Flow {self.number} {self.source} -> {self.target} {self.channel!r}>"
 
 
-def say_goodbye(sock: socket.socket, farewell: bytes) -> None:
-    """Send a last short message and close; a full buffer or a client that left is no error."""
-    try:
-        sock.send(farewell)
-        sock.shutdown(socket.SHUT_WR)
-        # Unread input would turn the close into an RST and destroy the message.
-        while sock.recv(65536):
+class Farewell:
+    """A last short message to a local side, and a close that does not destroy it.
+
+    Closing a socket with unread input sends RST, which can overtake the message; so what still
+    comes is read and dropped for a moment.
+    """
+
+    def __init__(self, link: Link, sock: socket.socket, message: bytes) -> None:
+        self._link = link
+        self._sock = sock
+        link.handshakes.add(self)
+        self._timer = link.loop.call_later(LINGER_LIMIT, self.abort)
+        try:
+            sock.send(message)
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            # The client left or does not read: there is nobody to say goodbye to.
             pass
-    except OSError:
-        pass
-    sock.close()
+        link.loop.add(sock.fileno(), READ, self._ready)
+
+    def _ready(self, _events: int) -> None:
+        try:
+            while self._sock.recv(65536):
+                pass
+        except (BlockingIOError, InterruptedError):
+            self._link.loop.rearm_read(self._sock.fileno())
+            return
+        except OSError:
+            pass
+        self.abort()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._timer.cancel()
+        self._link.handshakes.discard(self)
+        self._link.loop.remove(self._sock.fileno())
+        self._sock.close()

@@ -1,0 +1,58 @@
+# The one interface for people and CI.  `make` lists the verbs.
+
+PYTHON ?= python3
+VENV ?= .venv
+FUZZ_SECONDS ?= 120
+ARGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.netkit-setup
+PEERS := tests/support/install_peers.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help setup venv peers demo test check bench fuzz fmt clean
+
+help: ## List these verbs
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: venv peers ## Make .venv with every dependency; install the test peers where apt can
+
+venv: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "netkit needs Python 3.11 or later; choose one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@test -x $(BIN)/python || { bash $(PEERS) venv $(PYTHON) && $(PYTHON) -m venv $(VENV); }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+peers:
+	@bash $(PEERS)
+
+demo: venv ## Forward 127.0.0.2:3389 through a gateway of our own and move 100 MB each way
+	$(BIN)/netkit demo $(ARGS)
+
+test: setup ## Run every test (ARGS='-k relay' chooses)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: venv ## Format, lint, types, import contracts, layout
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy --cache-dir .mypy_cache/tests --allow-untyped-defs --allow-incomplete-defs tests
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q tests/test_layout.py
+
+bench: setup ## Compare with ssh -L and other peers (ARGS='--help' for choices)
+	$(BIN)/python bench/peers.py $(ARGS)
+
+fuzz: venv ## Look for inputs that break the parsers and machines, FUZZ_SECONDS long
+	$(BIN)/python -m pytest -q tests/test_fuzz.py --fuzz-seconds=$(FUZZ_SECONDS) $(ARGS)
+
+fmt: venv ## Format the code, fix what ruff can fix
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean: ## Remove what the verbs above made, .venv too
+	rm -rf $(VENV) .benchmarks .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

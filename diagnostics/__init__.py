@@ -1,0 +1,1 @@
+"""netkit doctor: probes ask, judges decide, findings name the fix."""

@@ -1,0 +1,173 @@
+"""The library's front door: a tunnel in one call.
+
+with netkit.open_tunnel("me@gateway", ["127.0.0.1:0:db.internal:5432"]) as tunnel:
+    tunnel.forwards[0].address      # where to connect
+    tunnel.local_bind_port          # the same, for people coming from sshtunnel
+
+with netkit.open_tunnel("gateway") as tunnel:
+    sock = tunnel.open("db.internal", 5432)     # no local port at all
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netkit.errors import UsageError
+from netkit.model import ForwardKind, ForwardSpec, Gateway, HostKeyPolicy, Keepalive, TunnelSpec
+from netkit.text.endpoints import parse_gateway
+from netkit.text.forwards import parse_forward
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from netkit.engine.tunnel import Tunnel
+    from netkit.events import Event
+    from netkit.prompt import Prompter
+
+
+def local(text: str) -> ForwardSpec:
+    """Return a local forward from ssh's ``-L`` grammar: ``[bind:]port:host:hostport``.
+
+    Port 0 lets the system choose; the tunnel says which.  Unix sockets and ``[v6]`` as for ssh.
+
+    Raises:
+        UsageError: ``text`` does not follow the grammar.
+    """
+    return parse_forward(ForwardKind.LOCAL, text)
+
+
+def remote(text: str) -> ForwardSpec:
+    """Return a remote forward from ssh's ``-R`` grammar: the gateway listens, we connect.
+
+    Raises:
+        UsageError: ``text`` does not follow the grammar.
+    """
+    return parse_forward(ForwardKind.REMOTE, text)
+
+
+def dynamic(text: str) -> ForwardSpec:
+    """Return a dynamic forward (SOCKS and HTTP proxy) from ssh's ``-D`` grammar: ``[bind:]port``.
+
+    Raises:
+        UsageError: ``text`` does not follow the grammar.
+    """
+    return parse_forward(ForwardKind.DYNAMIC, text)
+
+
+def open_tunnel(
+    gateway: str | Gateway,
+    forwards: Iterable[str | ForwardSpec] = (),
+    *,
+    user: str | None = None,
+    port: int | None = None,
+    identities: Iterable[str | Path] = (),
+    password: str | None = None,
+    jumps: Iterable[str | Gateway] | None = None,
+    config_file: str | Path | None = None,
+    compression: bool | None = None,
+    ciphers: Iterable[str] = (),
+    macs: Iterable[str] = (),
+    keepalive: Keepalive | None = None,
+    host_key: HostKeyPolicy | str | None = None,
+    connect_timeout: float | None = None,
+    expose: bool = False,
+    prompter: Prompter | None = None,
+    observer: Callable[[Event], None] | None = None,
+) -> Tunnel:
+    """Open a tunnel and return it started; use it as a context manager or call ``stop()``.
+
+    It listens, is connected and logged in when this returns; what goes wrong is raised here,
+    with everything undone.  ~/.ssh/config, known_hosts, keys and the agent are used as by ssh.
+    Nothing is ever asked unless a ``prompter`` is given, so an unknown host key is refused
+    unless ``host_key`` (or ssh_config) says ``"accept-new"``.
+
+    Args:
+        gateway: ``[user@]host[:port]`` or an alias of ssh_config.
+        forwards: strings are ssh's ``-L`` grammar; ``local``, ``remote`` and ``dynamic`` make
+            the other kinds.
+        user: login name; by default from ``gateway``, ssh_config, then the local name.
+        port: the gateway's port; by default from ``gateway``, ssh_config, then 22.
+        identities: private key files, tried first.
+        password: for password and keyboard-interactive login.
+        jumps: gateways to pass on the way (ProxyJump); an empty iterable means none at all.
+        config_file: read instead of ~/.ssh/config.
+        compression: ``None`` leaves it to ssh_config.
+        ciphers: allowed ciphers, preferred first; empty leaves it to ssh_config, then netkit.
+        macs: the same for message authentication codes.
+        keepalive: how to notice a dead gateway; by default 3 times 30 s.
+        host_key: ``"strict"``, ``"accept-new"``, or ``"ask"`` (asks the ``prompter``); ``None``
+            leaves it to ssh_config.
+        connect_timeout: seconds for TCP, banner and key exchange of one hop.
+        expose: allow forwards that other machines can reach.
+        prompter: answers questions for passwords, passphrases and host keys.
+        observer: called with every event, from the tunnel's threads; must not block.
+
+    Raises:
+        UsageError: an argument or a configuration file is wrong.
+        GatewayUnreachableError: no SSH server answered, or the link was lost.
+        HostKeyError: the host key is unknown, changed or revoked.
+        AuthenticationError: the gateway accepted none of the credentials.
+        BindError: a local listening point could not be opened.
+        RemoteForwardError: the gateway refused to listen.
+    """
+    spec = TunnelSpec(
+        gateway=_gateway(gateway),
+        forwards=_forwards(forwards),
+        jumps=None if jumps is None else tuple(_gateway(each) for each in jumps),
+        user=user,
+        port=port,
+        identities=tuple(Path(each).expanduser() for each in identities),
+        config_file=None if config_file is None else Path(config_file).expanduser(),
+        compression=compression,
+        ciphers=tuple(ciphers),
+        macs=tuple(macs),
+        keepalive=keepalive,
+        host_key=_policy(host_key),
+        connect_timeout=connect_timeout,
+        expose=expose,
+    )
+    return _start(spec, prompter=prompter, password=password, observer=observer)
+
+
+def _start(
+    spec: TunnelSpec,
+    *,
+    prompter: Prompter | None,
+    password: str | None,
+    observer: Callable[[Event], None] | None,
+) -> Tunnel:
+    from netkit.engine.tunnel import Tunnel
+    from netkit.environment import read_environment
+    from netkit.plan import make_plan
+
+    plan = make_plan(spec, read_environment(spec))
+    tunnel = Tunnel(plan, prompter=prompter, password=password, observer=observer)
+    tunnel.start()
+    return tunnel
+
+
+def _gateway(value: str | Gateway) -> Gateway:
+    return parse_gateway(value) if isinstance(value, str) else value
+
+
+def _forwards(values: Iterable[str | ForwardSpec]) -> tuple[ForwardSpec, ...]:
+    if isinstance(values, str):  # its characters would be taken for forwards
+        raise UsageError(
+            f"forwards is the string {values!r}, not a list",
+            code="bad-forward",
+            cause=f"write forwards=[{values!r}]",
+        )
+    return tuple(local(each) if isinstance(each, str) else each for each in values)
+
+
+def _policy(value: HostKeyPolicy | str | None) -> HostKeyPolicy | None:
+    if value is None:
+        return None
+    try:
+        return HostKeyPolicy(value)
+    except ValueError:
+        choices = ", ".join(policy.value for policy in HostKeyPolicy)
+        raise UsageError(
+            f"host_key {value!r} is unknown", code="bad-host-key-policy", cause=f"it is {choices}"
+        ) from None

@@ -1,0 +1,1 @@
+"""The command line: argv to values, values to calls, events to text; the only place that prints."""

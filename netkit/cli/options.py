@@ -1,0 +1,245 @@
+"""Options that several commands share, their types, and the ordered forwards of a command line."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from netkit.errors import UsageError
+from netkit.model import (
+    ForwardKind,
+    ForwardSpec,
+    Gateway,
+    HostKeyPolicy,
+    Keepalive,
+    TunnelSpec,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from click.shell_completion import CompletionItem
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_META_WORDS = "netkit.forward-words"
+_FORWARD_OPTIONS = ("bind", "to", "local", "remote", "dynamic")
+_KINDS = {
+    "local": ForwardKind.LOCAL,
+    "remote": ForwardKind.REMOTE,
+    "dynamic": ForwardKind.DYNAMIC,
+}
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds between two bounds; ``nan`` is none."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number; a word, ``nan`` or a value out of bounds fails."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return number
+
+
+class OrderedForwardsCommand(click.Command):
+    """A command that remembers the order in which forwards were given.
+
+    A ``--to`` belongs to the ``--bind`` before it, which click alone cannot tell.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note (option, value) of every forward in order, then parse as usual."""
+        values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        words = []
+        taken = dict.fromkeys(_FORWARD_OPTIONS, 0)
+        for parameter in order:
+            name = parameter.name
+            if name in taken:
+                words.append((name, values[name][taken[name]]))
+                taken[name] += 1
+        ctx.meta[_META_WORDS] = words
+        return super().parse_args(ctx, args)
+
+
+def forwards_of(ctx: click.Context) -> tuple[ForwardSpec, ...]:
+    """Return the forwards of the command line, in the order given.
+
+    Raises:
+        UsageError: one is malformed, or a ``--to`` follows no ``--bind``.
+    """
+    from netkit.text.forwards import parse_bind_to, parse_forward
+
+    forwards: list[ForwardSpec] = []
+    bind: str | None = None
+    for name, value in [*ctx.meta[_META_WORDS], ("end", "")]:
+        if name == "to":
+            if bind is None:
+                raise _lonely_to(value)
+            forwards.append(parse_bind_to(bind, value))
+            bind = None
+            continue
+        if bind is not None:
+            forwards.append(parse_bind_to(bind, None))
+        bind = value if name == "bind" else None
+        if name in _KINDS:
+            forwards.append(parse_forward(_KINDS[name], value))
+    return tuple(forwards)
+
+
+def _lonely_to(value: str) -> UsageError:
+    return UsageError(
+        f"--to {value} follows no --bind",
+        code="to-without-bind",
+        cause="each --to belongs to the --bind before it: --bind 127.0.0.2:3389 --to HOST:PORT",
+    )
+
+
+def _complete_gateway(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from netkit.cli.hosts import complete_gateway
+
+    return complete_gateway(incomplete)
+
+
+password_option = click.option(
+    "--password-stdin",
+    is_flag=True,
+    help="Read the password from the first line of standard input.",
+)
+
+
+def forward_options(function: F) -> F:
+    """Add the options that say what to forward."""
+    return _all(
+        click.option("--bind", multiple=True, metavar="ADDR:PORT", help="Listen here…"),
+        click.option(
+            "--to",
+            multiple=True,
+            metavar="HOST:PORT",
+            help="…and lead to this target as the gateway sees it (default: same port there).",
+        ),
+        click.option(
+            "-L", "local", multiple=True, metavar="[ADDR:]PORT:HOST:PORT", help="As for ssh."
+        ),
+        click.option(
+            "-R", "remote", multiple=True, metavar="[ADDR:]PORT:HOST:PORT", help="As for ssh."
+        ),
+        click.option(
+            "-D", "dynamic", multiple=True, metavar="[ADDR:]PORT", help="SOCKS and HTTP proxy."
+        ),
+        click.option(
+            "--expose", is_flag=True, help="Allow listening where other machines can connect."
+        ),
+    )(function)
+
+
+def gateway_options(function: F) -> F:
+    """Add the options that say how to reach a gateway and log in; most are ssh's own."""
+    path = click.Path(path_type=Path)
+    return _all(
+        click.argument("gateway", required=False, shell_complete=_complete_gateway),
+        click.option("-J", "jump", metavar="GATEWAY,…", help="Go through these first."),
+        click.option("-l", "user", metavar="USER", help="Login name."),
+        click.option(
+            "-p", "port", type=click.IntRange(1, 65535), metavar="PORT", help="The gateway's port."
+        ),
+        click.option(
+            "-i", "identity", multiple=True, type=path, metavar="FILE", help="Private key file."
+        ),
+        click.option("-F", "config", type=path, metavar="FILE", help="ssh_config to read."),
+        click.option("-C", "compression", is_flag=True, default=None, help="Compress."),
+        click.option("-c", "ciphers", metavar="CIPHERS", help="Allowed ciphers, best first."),
+        click.option("-m", "macs", metavar="MACS", help="Allowed MACs, best first."),
+        click.option(
+            "--host-key",
+            type=click.Choice([policy.value for policy in HostKeyPolicy]),
+            help="What to do with an unknown host key (a changed one is always refused).",
+        ),
+        password_option,
+        click.option(
+            "--connect-timeout", type=Seconds(0.1, 3600), help="For each hop (default 30)."
+        ),
+        click.option(
+            "--keepalive",
+            type=Seconds(0, 86400),
+            help="Silence after which the gateway is asked for a sign of life; 0: never."
+            " (default 30)",
+        ),
+        click.option(
+            "--keepalive-count",
+            type=click.IntRange(1, 1000),
+            metavar="N",
+            help="Unanswered questions that end the link (default 3).",
+        ),
+    )(function)
+
+
+def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+def tunnel_spec(
+    gateway: str, forwards: Sequence[ForwardSpec], values: dict[str, Any]
+) -> TunnelSpec:
+    """Return the spec for the values that ``gateway_options`` and ``forward_options`` collect.
+
+    Raises:
+        UsageError: the gateway or a jump is malformed.
+    """
+    from netkit.text.endpoints import parse_gateway
+
+    policy = values["host_key"]
+    return TunnelSpec(
+        gateway=parse_gateway(gateway),
+        forwards=tuple(forwards),
+        jumps=_jumps(values["jump"]),
+        user=values["user"],
+        port=values["port"],
+        identities=tuple(path.expanduser() for path in values["identity"]),
+        config_file=values["config"].expanduser() if values["config"] else None,
+        compression=values["compression"],
+        ciphers=_names(values["ciphers"]),
+        macs=_names(values["macs"]),
+        keepalive=_keepalive(values["keepalive"], values["keepalive_count"]),
+        host_key=HostKeyPolicy(policy) if policy else None,
+        connect_timeout=values["connect_timeout"],
+        expose=values["expose"],
+    )
+
+
+def _jumps(text: str | None) -> tuple[Gateway, ...] | None:
+    from netkit.text.endpoints import parse_gateway
+
+    if text is None:
+        return None
+    if text.lower() == "none":
+        return ()
+    return tuple(parse_gateway(part.strip()) for part in text.split(","))
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def _keepalive(interval: float | None, count: int | None) -> Keepalive | None:
+    if interval is None and count is None:
+        return None
+    default = Keepalive()
+    return Keepalive(
+        default.interval if interval is None else interval,
+        default.count if count is None else count,
+    )

@@ -1,0 +1,200 @@
+"""Where text goes: data to standard output, talk to standard error, events through a thread.
+
+Events come from the link's thread, which must never wait for a slow terminal or a full pipe; a
+thread of its own prints them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, TextIO
+
+from netkit import events
+from netkit.cli import render
+from netkit.errors import NetkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BACKLOG = 10_000
+"""Events that may wait to be printed; beyond it those about single flows are dropped."""
+
+_RED, _YELLOW, _RESET = "\x1b[1;31m", "\x1b[33m", "\x1b[0m"
+
+
+class OutputError(NetkitError):
+    """Standard output cannot be written: the disk is full, or the device failed."""
+
+    exit_code = 3
+    default_code = "output-failed"
+
+
+class ReaderGoneError(OutputError):
+    """Whoever read standard output has closed it; quiet, and no failure of ours."""
+
+    exit_code = 0
+    default_code = "reader-gone"
+
+
+def may_colour(stream: TextIO) -> bool:
+    """Return whether ``stream`` is a terminal that wants colour (no NO_COLOR, no TERM=dumb)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return is_terminal(stream)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether ``stream`` is a terminal; a missing or closed stream is none."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+class Output:
+    """Prints for one command.
+
+    Attributes:
+        as_json: events and errors go to standard output as NDJSON, and no other data.
+        verbose: flows are shown.
+        progress: connecting and login are shown, which a terminal always gets.
+    """
+
+    def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
+        self.as_json = as_json
+        self.verbose = verbose
+        self.progress = is_terminal(sys.stderr)
+        self._colour = is_terminal(sys.stderr) and may_colour(sys.stderr)
+        self._failures_shown: set[tuple[str, str]] = set()
+
+    def data(self, line: str) -> None:
+        """Print a line to standard output.
+
+        Raises:
+            ReaderGoneError: the reader has closed the pipe.
+            OutputError: it cannot be written for another reason.
+        """
+        write_stdout(render.clean_text(line) + "\n")
+
+    def document(self, value: dict[str, Any]) -> None:
+        """Print one JSON document as a line; raises as ``data`` does."""
+        write_stdout(json.dumps(value, separators=(", ", ": ")) + "\n")
+
+    def talk(self, line: str) -> None:
+        """Print a line of talk to standard error, with the program's name in front."""
+        write_stderr([f"{render.PROGRAM}: {line}"])
+
+    def error(self, error: NetkitError, *, command: str) -> None:
+        """Print an error: three lines of talk, and with ``--json`` a document as well."""
+        if isinstance(error, ReaderGoneError):
+            return
+        if self.as_json and not isinstance(error, OutputError):
+            with contextlib.suppress(OutputError):
+                self.document(render.failure_dict(error))
+        lines = render.error_lines(error, command=command)
+        write_stderr([self._paint(lines[0], _RED), *lines[1:]])
+
+    def event(self, event: events.Event) -> None:
+        """Print an event; raises as ``data`` does."""
+        if self.as_json:
+            self.document(events.to_dict(event))
+            return
+        line = render.event_line(event, verbose=self.verbose, progress=self.progress)
+        if line is None and isinstance(event, events.FlowFailed):
+            line = self._first_failure(event)
+        if line is not None:
+            text = f"{render.PROGRAM}: {line}"
+            is_notice = isinstance(event, events.Notice)
+            write_stderr([self._paint(text, _YELLOW) if is_notice else text])
+
+    def _first_failure(self, event: events.FlowFailed) -> str | None:
+        """Return the line for a failure not seen before: a client that retries fills no screen."""
+        kind = (event.target, event.code)
+        if kind in self._failures_shown or len(self._failures_shown) >= 100:
+            return None
+        self._failures_shown.add(kind)
+        return f"{render.flow_failure(event)} (further ones like it with -v)"
+
+    def _paint(self, line: str, colour: str) -> str:
+        return f"{colour}{line}{_RESET}" if self._colour else line
+
+
+def write_stdout(text: str) -> None:
+    """Write and flush; raises ``ReaderGoneError`` or ``OutputError``."""
+    try:
+        if sys.stdout is None:
+            raise OSError("standard output is closed")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        raise unwritable(error) from error
+
+
+def unwritable(error: OSError | ValueError) -> OutputError:
+    """Return what a failed write to standard output means; further writes go nowhere."""
+    silence_stdout()
+    if isinstance(error, BrokenPipeError):
+        return ReaderGoneError("the reader of standard output has left")
+    reason = getattr(error, "strerror", None) or str(error)
+    return OutputError(
+        f"cannot write to standard output: {reason}",
+        cause="the disk is full, or the device or file went away",
+    )
+
+
+def write_stderr(lines: list[str]) -> None:
+    """Write lines of talk; when nobody can hear them, carry on."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
+
+
+def silence_stdout() -> None:
+    """Point standard output at nothing, so that the flush at exit does not fail once more."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(descriptor, sys.stdout.fileno())
+        finally:
+            os.close(descriptor)
+
+
+class EventPrinter:
+    """Prints events in order on a thread of its own.
+
+    When standard output cannot be written, the error ends that thread (``threading.excepthook``
+    sees it) and what comes later is discarded.
+    """
+
+    def __init__(self, show: Callable[[events.Event], None]) -> None:
+        self._show = show
+        self._queue: queue.SimpleQueue[events.Event | None] = queue.SimpleQueue()
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="netkit-printer", daemon=True)
+        self._thread.start()
+
+    def post(self, event: events.Event) -> None:
+        """Take an event to print; never blocks, callable from any thread."""
+        single = isinstance(event, events.FlowOpened | events.FlowFailed | events.FlowClosed)
+        if single and self._queue.qsize() >= _BACKLOG:
+            self._dropped += 1
+        elif self._thread.is_alive():
+            self._queue.put(event)
+
+    def close(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds until everything is printed."""
+        if self._dropped:
+            text = f"{self._dropped} events about flows were dropped: nothing read them in time"
+            self._queue.put(events.Notice(code="events-dropped", text=text))
+            self._dropped = 0
+        self._queue.put(None)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (event := self._queue.get()) is not None:
+            self._show(event)

@@ -1,0 +1,126 @@
+"""What the commands need of the rest of netkit, as ports; the real ones load on first use.
+
+A test passes its own: ``run(argv, Services(tunnel=FakeTunnel))``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netkit.errors import NetkitError
+    from netkit.events import Event
+    from netkit.model import Address, Endpoint, ForwardSpec, Plan, TunnelSpec
+    from netkit.prompt import Prompter
+
+    Observer = Callable[[Event], None]
+
+
+class ForwardLike(Protocol):
+    """A forward of a started tunnel: where it really listens."""
+
+    @property
+    def spec(self) -> ForwardSpec: ...
+    @property
+    def addresses(self) -> tuple[Address, ...]: ...
+
+
+class TunnelLike(Protocol):
+    """What the commands use of ``netkit.engine.tunnel.Tunnel``."""
+
+    @property
+    def forwards(self) -> Sequence[ForwardLike]: ...
+    def start(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> NetkitError | None: ...
+    def stop(self, drain: float = 5.0) -> None: ...
+
+
+class GatewayLike(Protocol):
+    """What the commands use of ``netkit.engine.gateway.GatewayServer``."""
+
+    @property
+    def address(self) -> Endpoint: ...
+    @property
+    def host_key_line(self) -> str: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class TunnelMaker(Protocol):
+    """The constructor of ``Tunnel``."""
+
+    def __call__(
+        self,
+        plan: Plan,
+        *,
+        prompter: Prompter | None,
+        password: str | None,
+        observer: Observer | None,
+    ) -> TunnelLike: ...
+
+
+class GatewayMaker(Protocol):
+    """The constructor of ``GatewayServer``."""
+
+    def __call__(
+        self,
+        *,
+        host: str,
+        port: int,
+        authorized_keys: Sequence[str],
+        password: str | None,
+        allow: tuple[Endpoint, ...] | None,
+        observer: Observer | None,
+    ) -> GatewayLike: ...
+
+
+def _plan(spec: TunnelSpec) -> Plan:
+    from netkit.environment import read_environment
+    from netkit.plan import make_plan
+
+    return make_plan(spec, read_environment(spec))
+
+
+def _tunnel(
+    plan: Plan,
+    *,
+    prompter: Prompter | None,
+    password: str | None,
+    observer: Observer | None,
+) -> TunnelLike:
+    from netkit.engine.tunnel import Tunnel
+
+    return Tunnel(plan, prompter=prompter, password=password, observer=observer)
+
+
+def _gateway(
+    *,
+    host: str,
+    port: int,
+    authorized_keys: Sequence[str],
+    password: str | None,
+    allow: tuple[Endpoint, ...] | None,
+    observer: Observer | None,
+) -> GatewayLike:
+    from netkit.engine.gateway import GatewayServer
+
+    return GatewayServer(
+        host=host,
+        port=port,
+        authorized_keys=authorized_keys,
+        password=password,
+        allow=allow,
+        observer=observer,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The ports, with the real implementations as defaults."""
+
+    plan: Callable[[TunnelSpec], Plan] = _plan
+    tunnel: TunnelMaker = _tunnel
+    gateway: GatewayMaker = _gateway

@@ -1,0 +1,216 @@
+"""Remote forwards: what the gateway is asked to listen on, and what its connections reach here.
+
+Requests are matched to replies by their order (RFC 4254 section 4), incoming channels to forwards
+by (address, port) as asked, then by port alone, because servers echo either what was asked or
+what they made of it.  What was not asked for is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netkit.engine.dial import Dialer
+from netkit.engine.dynamic import ReverseProxy
+from netkit.errors import LinkLostError, RemoteForwardError, RemoteProtocolError
+from netkit.model import Endpoint, Fix, ForwardSpec, UnixPath
+from netkit.wire.messages import CONNECT_FAILED, PROHIBITED, UNKNOWN_TYPE, Fields, string, u32
+from netkit.wire.untrusted import printable
+
+if TYPE_CHECKING:
+    from netkit.engine.dial import Dial
+    from netkit.engine.link import Link
+    from netkit.wire.mux import OpenRequest
+
+REPLY_TIME = 30.0
+"""Seconds a gateway has to say whether it listens."""
+
+_OVERRIDDEN = re.compile(r'Forwarding listen address "([^"]*)" overridden by server GatewayPorts')
+
+
+@dataclass(slots=True)
+class RemoteListener:
+    """One remote forward as the gateway runs it; ``port`` is the allocated one."""
+
+    forward: ForwardSpec
+    host: str
+    port: int
+
+    @property
+    def address(self) -> Endpoint | UnixPath:
+        """Where the gateway was asked to listen, with the port it chose."""
+        if isinstance(self.forward.bind, UnixPath):
+            return self.forward.bind
+        return Endpoint(self.host or "*", self.port)
+
+
+class Connecting:
+    """A channel of the gateway whose local target is being connected."""
+
+    prefix = b""
+    readable = False
+
+    def __init__(self, remotes: RemoteForwards, request: OpenRequest) -> None:
+        self.remotes = remotes
+        self.channel = request.channel
+        self.dial: Dial | None = None
+
+    def abort(self) -> None:
+        """Give up; the link ends."""
+        self.remotes.link.handshakes.discard(self)
+        if self.dial is not None:
+            self.dial.cancel()
+
+
+class RemoteForwards:
+    """All remote forwards of one link; everything but `request` is of the loop's thread."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.dialer = Dialer(link.loop)
+        self.table: list[RemoteListener] = []
+        self.overridden: set[str] = set()
+        link.on_open = self.open_request
+        link.on_debug = self._debug
+
+    # --- asking ---
+
+    def request(self, forward: ForwardSpec) -> RemoteListener:
+        """Ask the gateway to listen; from any other thread.
+
+        Raises:
+            RemoteForwardError: it refused, or gave no answer.
+            LinkLostError: the link ended meanwhile.
+        """
+        answered = threading.Event()
+        answer: list[tuple[bool, bytes]] = []
+
+        def reply(ok: bool, data: bytes) -> None:  # noqa: FBT001 (a wire field)
+            answer.append((ok, data))
+            if ok:
+                self._enter(forward, data)
+            answered.set()
+
+        kind, data = _request_of(forward)
+        self.link.run(lambda: self.link.ask(kind, data, reply))
+        waited = 0.0
+        while not answered.wait(0.2):
+            waited += 0.2
+            if self.link.has_ended:
+                raise self.link.error or LinkLostError("the link was closed", code="stopped")
+            if waited >= REPLY_TIME:
+                raise RemoteForwardError(
+                    f"the gateway did not say whether it listens on {forward.bind}",
+                    code="remote-forward-unanswered",
+                )
+        if not answer[0][0]:
+            raise _refused(forward)
+        return self.table[-1]
+
+    def _enter(self, forward: ForwardSpec, data: bytes) -> None:
+        if isinstance(forward.bind, UnixPath):
+            self.table.append(RemoteListener(forward, forward.bind.path, 0))
+            return
+        port = forward.bind.port
+        if port == 0:
+            port = Fields(data, 0).u32()
+            if not 0 < port < 65536:
+                raise RemoteProtocolError(f"listens on port {port}, which does not exist")
+        listener = RemoteListener(forward, _wire_host(forward.bind.host), port)
+        self.table.append(listener)
+
+    def _debug(self, text: str) -> None:
+        """sshd tells in a debug message alone that GatewayPorts changed a bind address."""
+        found = _OVERRIDDEN.search(text)
+        if found is not None:
+            asked = printable(found.group(1), 100)
+            self.link.notice(
+                "gateway-ports-override",
+                f"the gateway overrides the bind address {asked or '*'!r}: its GatewayPorts setting "
+                "decides who can reach the forwarded port",
+            )
+
+    # --- incoming channels ---
+
+    def open_request(self, request: OpenRequest) -> None:
+        """Connect an incoming channel to the target of its forward, or refuse it."""
+        fields = Fields(request.data, 0)
+        if request.kind == "forwarded-tcpip":
+            host, port = fields.text(limit=1024), fields.u32()
+            source = f"{printable(fields.text(limit=1024), 100)}:{fields.u32()}"
+            listener = self._match(host, port)
+        elif request.kind == "forwarded-streamlocal@openssh.com":
+            listener = self._match(fields.text(limit=1024), 0)
+            source = "unix"
+        else:
+            self.link.mux.refuse(request.channel, UNKNOWN_TYPE, "unknown channel type")
+            return
+        if listener is None:
+            self.link.mux.refuse(request.channel, PROHIBITED, "this forward was not asked for")
+        elif listener.forward.to is None:
+            ReverseProxy(self.link, self.dialer, request.channel, listener.forward, source)
+        else:
+            self._connect(request, listener.forward, source)
+
+    def _match(self, host: str, port: int) -> RemoteListener | None:
+        exact = [entry for entry in self.table if entry.port == port and entry.host == host]
+        if exact:
+            return exact[0]
+        by_port = [entry for entry in self.table if port and entry.port == port]
+        return by_port[0] if len(by_port) == 1 else None
+
+    def _connect(self, request: OpenRequest, forward: ForwardSpec, source: str) -> None:
+        target = forward.to
+        assert target is not None
+        connecting = Connecting(self, request)
+        self.link.handshakes.add(connecting)
+
+        def done(sock: socket.socket | None, error: OSError | None) -> None:
+            self.link.handshakes.discard(connecting)
+            if sock is None:
+                text = (error.strerror if error else "") or str(error)
+                self.link.mux.refuse(request.channel, CONNECT_FAILED, text)
+                self.link.notice("local-target-failed", f"cannot connect {target}: {text}")
+                return
+            flow = self.link.accept_flow(sock, request.channel, forward)
+            flow.source, flow.target = source, str(target)
+            self.link.emit_opened(flow)
+
+        connecting.dial = self.dialer.connect(target, done)
+
+
+def _wire_host(host: str) -> str:
+    """Return the bind address as ssh sends it: loopback by default, empty for every address."""
+    if host == "":
+        return "localhost"
+    return "" if host == "*" else host
+
+
+def _request_of(forward: ForwardSpec) -> tuple[str, bytes]:
+    if isinstance(forward.bind, UnixPath):
+        return "streamlocal-forward@openssh.com", string(forward.bind.path)
+    bind = forward.bind
+    return "tcpip-forward", string(_wire_host(bind.host)) + u32(bind.port)
+
+
+def _refused(forward: ForwardSpec) -> RemoteForwardError:
+    bind = forward.bind
+    if isinstance(bind, UnixPath):
+        cause = "the path exists there, or AllowStreamLocalForwarding forbids it"
+    elif 0 < bind.port < 1024:
+        cause = "ports below 1024 need root there, or AllowTcpForwarding/PermitListen forbids it"
+    else:
+        cause = (
+            "the port is taken there (an earlier session may still hold it), "
+            "or AllowTcpForwarding/PermitListen forbids it"
+        )
+    fix = Fix(("ss", "-ltnp"), where="gateway", note="shows who listens there")
+    return RemoteForwardError(
+        f"the gateway refused to listen on {bind}",
+        cause=cause,
+        fixes=(fix,),
+        retryable=True,
+    )

@@ -1,0 +1,117 @@
+"""What to say when a login failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from netkit.errors import AuthenticationError, KeyFileError, NetkitError
+from netkit.model import Fix, Hop
+
+_MANY: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A credential that did not do, and why."""
+
+    method: str
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}"
+
+
+def refused(
+    hop: Hop,
+    *,
+    offered: Sequence[str],
+    tried: Sequence[Tried],
+    faults: Sequence[KeyFileError],
+    succeeded: Sequence[str],
+    could_prompt: bool,
+) -> AuthenticationError:
+    """Return the error for a login that ran out of credentials."""
+    listed = "; ".join([*map(str, tried), *(fault.summary for fault in faults)])
+    methods = ", ".join(offered) or "nothing more"
+    cause = f"tried {listed or 'nothing, as there was nothing to try'}. It offers {methods}"
+    if succeeded:
+        cause = f"it accepted {' and '.join(succeeded)} and wants one more factor; {cause}"
+    secret_refused = any("refused" in t.why for t in tried if t.method != "publickey")
+    if faults and hop.identities_explicit and not secret_refused:
+        # the user named this file, so its trouble is the likely reason
+        first = faults[0]
+        cause = f"{first.cause}; {cause}" if first.cause else cause
+        return KeyFileError(first.summary, code=first.code, cause=cause, fixes=first.fixes)
+    fixes, code = _advice(hop, offered, tried, could_prompt=could_prompt)
+    if secret_refused:
+        code = "wrong-password"
+    return AuthenticationError(
+        f"{hop.host} let {hop.user or 'nobody'} in with none of our credentials",
+        code=code,
+        cause=cause,
+        fixes=fixes,
+    )
+
+
+def _advice(
+    hop: Hop, offered: Sequence[str], tried: Sequence[Tried], *, could_prompt: bool
+) -> tuple[tuple[Fix, ...], str]:
+    fixes: list[Fix] = []
+    code = "authentication-failed" if tried else "no-credentials"
+    secret = not {"password", "keyboard-interactive"}.isdisjoint(offered)
+    if "publickey" in offered:
+        target = f"{hop.user}@{hop.host}" if hop.user else hop.host
+        port = ("-p", str(hop.port)) if hop.port != 22 else ()
+        fixes.append(
+            Fix(("ssh-copy-id", *port, target), note="puts your public key on the gateway")
+        )
+    if secret and not could_prompt:
+        fixes.append(
+            Fix(
+                ("netkit", "forward", "--password-stdin", hop.alias),
+                note="reads the password from standard input",
+            )
+        )
+    return tuple(fixes), code
+
+
+def password_expired(hop: Hop) -> AuthenticationError:
+    """Return the error for a server that wants the password changed first."""
+    target = f"{hop.user}@{hop.host}" if hop.user else hop.host
+    return AuthenticationError(
+        "the gateway wants the password changed before it lets anybody in",
+        code="password-expired",
+        fixes=(Fix(("ssh", "-p", str(hop.port), target), note="asks for the new password"),),
+    )
+
+
+def at_end(error: NetkitError, hop: Hop, tried: Sequence[Tried]) -> NetkitError:
+    """Return the error to raise when the login ended with ``error``.
+
+    A server that hangs up because of too many failures says so in its disconnect message
+    (OpenSSH, dropbear), so that case becomes an AuthenticationError with its remedy.
+    """
+    listed = "; ".join(map(str, tried))
+    # servers of other make just hang up
+    hung_up = error.code == "closed-during-login" and len(tried) >= _MANY
+    if hung_up or (
+        error.code == "disconnected-by-gateway" and "authentication fail" in error.cause.lower()
+    ):
+        return AuthenticationError(
+            "the gateway hung up after too many failed authentications",
+            code="too-many-auth-failures",
+            cause=f"each key an agent holds costs one try; tried {listed or 'nothing'}",
+            fixes=(
+                Fix(
+                    ("netkit", "forward", "-i", "KEYFILE", hop.alias),
+                    note="offers this key first; `IdentitiesOnly yes` in ~/.ssh/config offers "
+                    "no other",
+                ),
+            ),
+        )
+    if error.code == "closed-during-login" and tried:
+        error.cause = f"{error.cause}; tried {listed}"
+    return error

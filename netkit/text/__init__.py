@@ -1,0 +1,1 @@
+"""Text to values and back: pure functions, no I/O."""
