@@ -172,6 +172,7 @@ class PythonClient(Client):
 
 
 SSH_DEFAULT = Ssh("ssh-default", DEFAULT)
+SSH_AGAIN = Ssh("ssh-again")
 
 
 def all_clients() -> tuple[Client, ...]:

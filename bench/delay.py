@@ -142,7 +142,7 @@ class Proxy:
             return
         for end, other in ((near, far), (far, near)):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            end.setblocking(False)  # noqa: FBT003
+            end.setblocking(False)
             self._from[end.fileno()] = Pipe(end, other, self._delay_ns)
             self._to[other.fileno()] = self._from[end.fileno()]
             self._masks[end.fileno()] = select.EPOLLIN

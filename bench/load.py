@@ -139,6 +139,7 @@ def duplex(options: argparse.Namespace) -> Answer:
 
 def echo(options: argparse.Namespace) -> Answer:
     """Round trips of one byte on one flow: at most ``count``, at most ``seconds``."""
+    pump.take_precedence()
     flow = connect(options.port)
     byte = b"x"
     trips: list[int] = []

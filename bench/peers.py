@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from clients import SSH_DEFAULT, Client, all_clients
+from clients import SSH_AGAIN, SSH_DEFAULT, Client, all_clients
 from experiments import EXPERIMENTS, Experiment, Lab, Settings, quick
 from gateways import Gateways
 from measure import Metrics, Samples, interleave
@@ -57,6 +58,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, help="kill what takes longer, in seconds (180)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    parser.add_argument("--noise", action="store_true", help="run ssh twice: what is chance here")
     parser.add_argument("--rows", action="store_true", help="list the rows and leave")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a goal is not reached")
     return parser.parse_args()
@@ -71,8 +73,11 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return replace(chosen, limit=options.limit) if options.limit else chosen
 
 
-def choose_clients(names: Sequence[str]) -> list[Client]:
-    """The clients that were asked for and are here; says which are not."""
+def choose_clients(names: Sequence[str], *, noise: bool) -> list[Client]:
+    """The clients that were asked for and are here; says which are not.
+
+    With ``noise`` the yardstick takes part twice, so that the table shows its ratio to itself.
+    """
     known = {client.name: client for client in all_clients()}
     for name in names:
         if name not in known:
@@ -85,7 +90,7 @@ def choose_clients(names: Sequence[str]) -> list[Client]:
                 talk(f"without {name}: {why}")
             else:
                 chosen.append(client)
-    return chosen
+    return [*chosen, SSH_AGAIN] if noise else chosen
 
 
 def run_experiment(lab: Lab, name: str, experiment: Experiment, clients: list[Client]) -> Samples:
@@ -141,7 +146,10 @@ def main() -> int:
             print(f"{row.key:24}{row.title} [{row.unit}] {row.goal}")
         return 0
     try:
-        rows, clients = select_rows(options.only), choose_clients(options.peers)
+        rows, clients = (
+            select_rows(options.only),
+            choose_clients(options.peers, noise=options.noise),
+        )
     except ValueError as error:
         talk(f"peers.py: {error}")
         return 2
@@ -150,21 +158,21 @@ def main() -> int:
     signal.signal(signal.SIGHUP, interrupt)
     raise_limits()
     names = dict.fromkeys(row.experiment for row in rows)
+    facts = machine_facts(settings)
     with tempfile.TemporaryDirectory(prefix="netkit-bench-") as place, Processes() as processes:
         lab = Lab(processes, Gateways(processes, Path(place)), settings)
         results = run_all(lab, names, clients)
-    return publish(options, rows, results, settings)
+    return publish(options, rows, results, facts)
 
 
 def publish(
     options: argparse.Namespace,
     rows: Sequence[Row],
     results: dict[str, Samples],
-    settings: Settings,
+    facts: dict[str, Any],
 ) -> int:
     """Print the table and write the files; the exit code."""
     lines = make_lines(rows, results)
-    facts = machine_facts(settings)
     print(as_text(lines))
     if options.json:
         options.json.write_text(json.dumps(as_json(lines, results, facts), indent=1) + "\n")

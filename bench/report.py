@@ -17,6 +17,7 @@ from measure import Comparison, Samples, compare
 from rows import Row
 
 OURS = "netkit"
+NOISE = "ssh-again"
 PACKAGES = ("paramiko", "cryptography", "asyncssh", "sshtunnel")
 
 
@@ -75,10 +76,11 @@ def _number(value: float) -> str:
 
 
 def _cells(line: Line, others: Sequence[str]) -> list[str]:
-    """Title, unit, base, netkit, ratio, spread, goal, verdict, then the other participants."""
+    """Title, unit, base, netkit, ratio, spread, goal, verdict, noise, the other participants."""
     row = line.row
     comparison = line.comparisons.get(OURS)
     verdict = {True: "yes", False: "NO", None: ""}[line.reached]
+    noise = line.comparisons.get(NOISE)
     return [
         row.title,
         row.unit,
@@ -88,6 +90,7 @@ def _cells(line: Line, others: Sequence[str]) -> list[str]:
         f"{comparison.lowest:.2f} … {comparison.highest:.2f}" if comparison else "",
         row.goal,
         verdict,
+        f"{noise.lowest:.2f} … {noise.highest:.2f}" if noise else "",
         *(_figure(line, name) for name in others),
     ]
 
@@ -99,11 +102,13 @@ def _figure(line: Line, name: str) -> str:
 
 
 def _table(lines: Sequence[Line]) -> list[list[str]]:
-    fixed = {OURS, "ssh", "ssh-default"}
+    fixed = {OURS, NOISE, "ssh", "ssh-default"}
     others = list(dict.fromkeys(n for line in lines for n in [*line.figures, *line.notes]))
     others = [name for name in others if name not in fixed]
-    head = ["row", "unit", "ssh", OURS, "ratio", "spread", "goal", "reached", *others]
-    return [head, *(_cells(line, others) for line in lines)]
+    head = ["row", "unit", "ssh", OURS, "ratio", "spread", "goal", "reached", "noise", *others]
+    table = [head, *(_cells(line, others) for line in lines)]
+    empty = {i for i in range(1, len(head)) if not any(row[i] for row in table[1:])}
+    return [[cell for i, cell in enumerate(row) if i not in empty] for row in table]
 
 
 def _remarks(lines: Sequence[Line]) -> list[str]:
@@ -154,6 +159,7 @@ def machine_facts(settings: Settings) -> dict[str, Any]:
         "machine": {
             "processor": _processor(),
             "cores": len(os.sched_getaffinity(0)),
+            "load_before": os.getloadavg()[0],
             "kernel": platform.release(),
             "python": platform.python_version(),
             "ssh": said.stderr.strip().split(",")[0],

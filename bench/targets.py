@@ -19,7 +19,7 @@ import pump
 def listen() -> socket.socket:
     """A listening socket on 127.0.0.1, announced on stdout."""
     server = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    server.setblocking(False)  # noqa: FBT003
+    server.setblocking(False)
     print(json.dumps({"port": server.getsockname()[1]}), flush=True)
     return server
 
@@ -33,12 +33,13 @@ def accept(server: socket.socket) -> list[socket.socket]:
         except OSError:
             return flows
         flow.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        flow.setblocking(False)  # noqa: FBT003
+        flow.setblocking(False)
         flows.append(flow)
 
 
 def serve_echo() -> None:
     """Send back small messages; one thread, no per-flow state."""
+    pump.take_precedence()
     server = listen()
     poll = select.epoll()
     poll.register(server, select.EPOLLIN)

@@ -77,7 +77,8 @@ def _guard(request: pytest.FixtureRequest) -> Iterator[None]:
     logger.removeHandler(records)
     if request.node.stash.get(_failed, False):
         return  # the traceback holds the test's locals, and the failure is what matters
-    left = leaks.leaked(before.union(request.config.stash[_excused]))
+    excused = request.config.stash[_excused]
+    left = leaks.leaked(before | excused)
     assert not left, "the test left behind:\n" + "\n".join(f"  {thing}" for thing in left)
     if request.node.get_closest_marker("logs_errors") is None:
         assert not records.texts, "netkit logged errors:\n" + "\n".join(records.texts)

@@ -16,6 +16,7 @@ from netkit.cli.output import EventPrinter, Output
 from netkit.cli.services import Services
 from netkit.cli.terminal import TerminalPrompter, read_password
 from netkit.errors import UsageError
+from netkit.events import Notice
 from netkit.model import Fix
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ class ForwardJob:
 
         debugging.keep_quiet()
         printer = EventPrinter(self._output.event)
+        for warning in plan.warnings:
+            printer.post(Notice(code="plan-warning", text=warning))
         try:
             tunnel = self._services.tunnel(
                 plan, prompter=self._prompter, password=password, observer=printer.post

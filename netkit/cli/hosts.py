@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1 << 20
 _MOST_NAMES = 500
+_HOST_LINE = re.compile(r"[ \t]*host(?:[ \t]*=[ \t]*|[ \t]+)(.*)", re.IGNORECASE)
 
 
 def complete_gateway(incomplete: str) -> list[CompletionItem[str]]:
@@ -38,9 +39,9 @@ def config_names(text: str) -> set[str]:
     """Return the aliases of ``Host`` lines that are no patterns."""
     names: set[str] = set()
     for line in text.splitlines():
-        words = line.replace("=", " ", 1).replace('"', " ").split()
-        if words[:1] and words[0].lower() == "host":
-            names.update(word for word in words[1:] if _is_plain(word))
+        if match := _HOST_LINE.match(line):
+            words = match[1].replace('"', " ").split()
+            names.update(word for word in words if _is_plain(word))
     return names
 
 

@@ -135,7 +135,7 @@ def _progress_line(event: events.Event) -> str | None:
             details = [event.cipher, event.mac, event.kex, event.auth]
             if event.compression not in ("", "none"):
                 details.append(event.compression)
-            known = ", ".join(detail for detail in details if detail)
+            known = ", ".join(each for each in details if each not in ("", "implicit"))
             return clean(
                 f"logged in to {event.gateway}{_hop(event.hop, event.hops)}"
                 f" in {event.seconds:.2f} s ({known})"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import sys
+from pathlib import Path
 
 from netkit.errors import BindError
-from netkit.model import Address, Endpoint, Fix, ForwardSpec, UnixPath
+from netkit.model import Address, Endpoint, Fix, UnixPath
 
 
-def explain(
-    forward: ForwardSpec, address: Address, error: OSError, bound: list[str] | None = None
-) -> BindError:
+def explain(address: Address, error: OSError, bound: list[str] | None = None) -> BindError:
     """Return the error for ``address``, which failed with ``error`` after ``bound`` succeeded."""
     if isinstance(address, UnixPath):
         return _explain_unix(address, error)
@@ -79,7 +77,7 @@ def _explain_unix(address: UnixPath, error: OSError) -> BindError:
     if error.errno == errno.EADDRINUSE:
         code, cause = "bind-address-in-use", "the path exists and is not a dead socket of yours"
     elif error.errno == errno.ENOENT:
-        cause = f"the directory {os.path.dirname(address.path) or '.'} does not exist"
+        cause = f"the directory {Path(address.path).parent} does not exist"
     return BindError(
         f"cannot listen on {address}: {error.strerror or error}", code=code, cause=cause
     )
@@ -96,9 +94,11 @@ def _holder(address: Endpoint) -> str:
     except (psutil.Error, OSError):
         return ""
     for connection in connections:
-        if connection.status != psutil.CONN_LISTEN or connection.laddr.port != address.port:
+        if connection.status != psutil.CONN_LISTEN or not connection.laddr:
             continue
-        if connection.laddr.ip not in (address.host, "0.0.0.0", "::", "*"):  # noqa: S104 (compared)
+        if connection.laddr.port != address.port:
+            continue
+        if connection.laddr.ip not in (address.host, "0.0.0.0", "::", "*"):
             continue
         if connection.pid is None:
             return "a process of another user listens there"

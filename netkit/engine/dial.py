@@ -160,7 +160,7 @@ class Dialer:
         try:
             found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
             addresses = [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             failure = error if isinstance(error, OSError) else socket.gaierror(0, str(error))
         self.loop.post(lambda: self._resolved(dial, addresses, failure))
 

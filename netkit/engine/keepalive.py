@@ -42,7 +42,7 @@ class KeepaliveClock:
         """Send one request; its answer measures the round trip."""
         sent = time.monotonic()
 
-        def answered(_ok: bool, _data: bytes) -> None:
+        def answered(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
             round_trip = time.monotonic() - sent
             best = self._link.round_trip
             self._link.round_trip = min(best, round_trip) if best else round_trip

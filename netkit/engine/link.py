@@ -22,6 +22,7 @@ from netkit.errors import LinkLostError, NetkitError, RemoteProtocolError
 from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
 from netkit.model import ForwardSpec, Keepalive
 from netkit.wire import mux as m
+from netkit.wire.channel import Channel
 from netkit.wire.messages import DEBUG, DISCONNECT, PROHIBITED, Fields
 from netkit.wire.open_failures import classify_open_failure, failure_code
 from netkit.wire.window import WindowBudget
@@ -50,6 +51,7 @@ class Link:
     Attributes:
         ready: flows whose local side has bytes to read.
         touched: flows that got data in this batch.
+        rekeying: new keys are due or under way in at least one direction.
         round_trip: shortest measured round trip in seconds; 0 while unknown.
         handshakes: sockets and channels that are no flow yet, or no more.
         on_open: called with every channel the peer wants to open; refused where it is None.
@@ -73,6 +75,7 @@ class Link:
         self.touched: list[Flow] = []
         self.round_trip = 0.0
         self.authenticated = False
+        self.rekeying = False
         self.disconnect: tuple[int, str] | None = None
         self.on_open: Callable[[m.OpenRequest], None] | None = None
         self.on_request: Callable[[m.ChannelRequest], None] | None = None
@@ -113,7 +116,7 @@ class Link:
         while True:
             payload = reader.next() if parsed < MAX_PARSE else None
             if payload is None:
-                self._turn(parsed >= MAX_PARSE)
+                self._turn(more=parsed >= MAX_PARSE)
                 parsed = 0
                 continue
             parsed += 1
@@ -146,7 +149,7 @@ class Link:
             return
         self._handlers[type(event)](event)
 
-    def _turn(self, more: bool) -> None:
+    def _turn(self, *, more: bool) -> None:
         """One round: write what arrived, send what is due, then wait for the next readiness.
 
         ``more`` says that packets are left in the buffer, so nothing may be received.
@@ -157,7 +160,8 @@ class Link:
         self.flush()
         if self._stopping:
             raise LinkLostError("the link was closed", code="stopped")
-        if stream.writer.wants_rekey or stream.reader.wants_rekey:
+        if not self.rekeying and (stream.writer.wants_rekey or stream.reader.wants_rekey):
+            self.rekeying = True
             raise RekeyDueError
         if more:
             self.loop.run_once(wait=False)
@@ -183,7 +187,7 @@ class Link:
             return
         flows = list(ready) if len(ready) == 1 else sorted(ready, key=_recent)
         for flow in flows:
-            if stream.arena_used > ARENA_FULL or stream.arena_used and flow.is_bulk:
+            if stream.arena_used > ARENA_FULL or (stream.arena_used and flow.is_bulk):
                 stream.flush()
             if not stream.can_relay:
                 break
@@ -286,23 +290,21 @@ class Link:
         return flow
 
     def accept_flow(
-        self, sock: socket.socket, channel: m.Channel, forward: ForwardSpec | None = None
+        self, sock: socket.socket, channel: Channel, forward: ForwardSpec | None = None
     ) -> Flow:
         """Confirm a channel of the peer and relay it to ``sock``, which must not block."""
         self.mux.confirm(channel)
         return self.adopt_flow(sock, channel, forward)
 
     def adopt_flow(
-        self, sock: socket.socket, channel: m.Channel, forward: ForwardSpec | None = None
+        self, sock: socket.socket, channel: Channel, forward: ForwardSpec | None = None
     ) -> Flow:
         """Relay a channel that is open already to ``sock``, which must not block."""
         flow = self._add_flow(sock, channel, forward)
         flow.watch()
         return flow
 
-    def _add_flow(
-        self, sock: socket.socket, channel: m.Channel, forward: ForwardSpec | None
-    ) -> Flow:
+    def _add_flow(self, sock: socket.socket, channel: Channel, forward: ForwardSpec | None) -> Flow:
         self._numbers += 1
         flow = Flow(self, sock, channel, self._numbers, forward)
         self.flows.add(flow)

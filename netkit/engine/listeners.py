@@ -14,6 +14,7 @@ import stat
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from netkit.engine import bind_errors
 from netkit.engine.loop import READ, Loop, Timer
@@ -66,7 +67,7 @@ class Listener:
             try:
                 sock.listen(BACKLOG)
             except OSError as error:
-                raise bind_errors.explain(self.forward, address, error) from error
+                raise bind_errors.explain(address, error) from error
 
     def attach(
         self,
@@ -79,7 +80,7 @@ class Listener:
         self._accepted = accepted
         self._on_exhausted = on_exhausted
         for sock in self._sockets:
-            loop.add(sock.fileno(), READ, lambda _events, sock=sock: self._accept(sock))
+            loop.add(sock.fileno(), READ, self._reporter(sock))
 
     def detach(self) -> None:
         """Stop accepting and keep the port; in the loop's thread, or when that has ended."""
@@ -96,10 +97,13 @@ class Listener:
             sock.close()
             if isinstance(address, UnixPath):
                 try:
-                    os.unlink(address.path)
+                    Path(address.path).unlink()
                 except OSError:
                     log.debug("the unix socket %s was removed already", address.path)
         self._sockets = []
+
+    def _reporter(self, listening: socket.socket) -> Callable[[int], None]:
+        return lambda _events: self._accept(listening)
 
     def _accept(self, listening: socket.socket) -> None:
         loop, accepted = self._loop, self._accepted
@@ -113,7 +117,7 @@ class Listener:
                 return
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._exhausted(listening, error)
+                    self._exhausted(error)
                     return
                 # ECONNABORTED and what accept(2) passes on from the network: the next one.
                 continue
@@ -123,15 +127,15 @@ class Listener:
             accepted(sock, peer)
         loop.post(lambda: self._accept(listening))
 
-    def _exhausted(self, listening: socket.socket, error: OSError) -> None:
+    def _exhausted(self, error: OSError) -> None:
         loop = self._loop
         if loop is None:
             return
         if self._on_exhausted is not None:
             self._on_exhausted(f"{error.strerror}: no connection is accepted until some end")
-        self._pause = loop.call_later(EMFILE_PAUSE, lambda: self._resume(listening))
+        self._pause = loop.call_later(EMFILE_PAUSE, self._resume)
 
-    def _resume(self, _listening: socket.socket) -> None:
+    def _resume(self) -> None:
         self._pause = None
         for sock in self._sockets:
             self._accept(sock)
@@ -144,20 +148,20 @@ def bind(forward: ForwardSpec) -> Listener:
         BindError: with the address, the likely cause (who holds the port) and a remedy.
     """
     if isinstance(forward.bind, UnixPath):
-        return Listener(forward, [_bind_unix(forward, forward.bind)])
-    hosts = _hosts(forward, forward.bind)
+        return Listener(forward, [_bind_unix(forward.bind)])
+    hosts = _hosts(forward.bind)
     if forward.bind.port == 0 and len(hosts) > 1:
-        return Listener(forward, _bind_one_port(forward, hosts))
-    return Listener(forward, _bind_all(forward, hosts, forward.bind.port))
+        return Listener(forward, _bind_one_port(hosts))
+    return Listener(forward, _bind_all(hosts, forward.bind.port))
 
 
-def _hosts(forward: ForwardSpec, bind_to: Endpoint) -> list[tuple[int, str]]:
+def _hosts(bind_to: Endpoint) -> list[tuple[int, str]]:
     """Return (family, address) for the bind address; both loopbacks and both wildcards."""
     families = [socket.AF_INET, *([socket.AF_INET6] if _has_ipv6() else [])]
     if bind_to.host.lower() in ("", "localhost"):
         return list(zip(families, ("127.0.0.1", "::1"), strict=False))
     if bind_to.host == "*":
-        return list(zip(families, ("0.0.0.0", "::"), strict=False))  # noqa: S104 (asked for by *)
+        return list(zip(families, ("0.0.0.0", "::"), strict=False))
     try:
         found = socket.getaddrinfo(
             bind_to.host, bind_to.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -183,12 +187,12 @@ def _has_ipv6() -> bool:
     return True
 
 
-def _bind_one_port(forward: ForwardSpec, hosts: list[tuple[int, str]]) -> list[socket.socket]:
+def _bind_one_port(hosts: list[tuple[int, str]]) -> list[socket.socket]:
     """Bind all ``hosts`` to one port that the kernel chooses for the first of them."""
     for attempt in range(PORT_ZERO_TRIES):
-        first = _bind_all(forward, hosts[:1], 0)
+        first = _bind_all(hosts[:1], 0)
         try:
-            return first + _bind_all(forward, hosts[1:], first[0].getsockname()[1])
+            return first + _bind_all(hosts[1:], first[0].getsockname()[1])
         except BindError as error:
             first[0].close()
             if error.code != "bind-address-in-use" or attempt == PORT_ZERO_TRIES - 1:
@@ -196,7 +200,7 @@ def _bind_one_port(forward: ForwardSpec, hosts: list[tuple[int, str]]) -> list[s
     raise AssertionError
 
 
-def _bind_all(forward: ForwardSpec, hosts: list[tuple[int, str]], port: int) -> list[socket.socket]:
+def _bind_all(hosts: list[tuple[int, str]], port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     for family, host in hosts:
         try:
@@ -205,7 +209,7 @@ def _bind_all(forward: ForwardSpec, hosts: list[tuple[int, str]], port: int) -> 
             bound = [sock.getsockname()[0] for sock in sockets]
             for sock in sockets:
                 sock.close()
-            raise bind_errors.explain(forward, Endpoint(host, port), error, bound) from error
+            raise bind_errors.explain(Endpoint(host, port), error, bound) from error
     return sockets
 
 
@@ -227,7 +231,7 @@ def _bind_tcp(family: int, host: str, port: int) -> socket.socket:
     return sock
 
 
-def _bind_unix(forward: ForwardSpec, where: UnixPath) -> socket.socket:
+def _bind_unix(where: UnixPath) -> socket.socket:
     """Bind a unix socket that only its owner may use; a dead one of our own gives way."""
     if not hasattr(socket, "AF_UNIX"):
         raise BindError(
@@ -251,7 +255,7 @@ def _bind_unix(forward: ForwardSpec, where: UnixPath) -> socket.socket:
                 os.umask(before)
     except OSError as error:
         sock.close()
-        raise bind_errors.explain(forward, where, error) from error
+        raise bind_errors.explain(where, error) from error
     return sock
 
 
@@ -268,7 +272,7 @@ def _remove_stale(path: str) -> None:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            os.unlink(path)
+            Path(path).unlink()
         except OSError:
             return
 

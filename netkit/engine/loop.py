@@ -156,8 +156,10 @@ class Loop:
         self._close_lock = threading.Lock()
         self.thread: threading.Thread | None = None
         self.now = time.monotonic()
-        self.limit = None if hasattr(select, "epoll") or hasattr(select, "kqueue") else (
-            WINDOWS_SELECT_LIMIT
+        self.limit = (
+            None
+            if hasattr(select, "epoll") or hasattr(select, "kqueue")
+            else (WINDOWS_SELECT_LIMIT)
         )
         self.add(self._receive_wake.fileno(), READ, self._woken)
 
@@ -184,7 +186,8 @@ class Loop:
         """Forget ``fd``; to be called before it is closed."""
         if self._handlers.pop(fd, None) is not None:
             del self._interest[fd]
-            self._poller.remove(fd)
+            if not self._closed:
+                self._poller.remove(fd)
 
     @property
     def is_full(self) -> bool:
@@ -230,7 +233,8 @@ class Loop:
                 handler(events)
         if self._timers and self._timers[0][0] <= self.now:
             self._run_timers()
-        while self._posted:
+        # What these calls post in turn waits for the next round, or nobody else had a turn.
+        for _ in range(len(self._posted)):
             self._posted.popleft()()
 
     def _timeout(self) -> float:

@@ -13,6 +13,7 @@ Everything here runs in the thread of the link's loop.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from typing import TYPE_CHECKING, Protocol
@@ -59,10 +60,8 @@ class Opening(Protocol):
 
 def reset(sock: socket.socket) -> None:
     """Close with RST instead of FIN, where the kind of socket has one (socket(7) SO_LINGER)."""
-    try:
+    with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    except OSError:
-        pass
     sock.close()
 
 
@@ -84,8 +83,8 @@ class Flow:
         "_local_eof",
         "_peer_gone",
         "_pending",
-        "_shut_due",
         "_shut_done",
+        "_shut_due",
         "_timer",
         "_write_dead",
         "channel",

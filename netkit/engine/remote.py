@@ -129,8 +129,8 @@ class RemoteForwards:
             asked = printable(found.group(1), 100)
             self.link.notice(
                 "gateway-ports-override",
-                f"the gateway overrides the bind address {asked or '*'!r}: its GatewayPorts setting "
-                "decides who can reach the forwarded port",
+                f"the gateway overrides the bind address {asked or '*'!r}: its GatewayPorts "
+                "setting decides who can reach the forwarded port",
             )
 
     # --- incoming channels ---

@@ -227,7 +227,7 @@ class Tunnel:
             transport = session.establish(
                 hop,
                 connection.sock,
-                packetizer_class=lambda _sock: packetizer.LinkPacketizer(link),
+                packetizer_class=packetizer.driving(link),
                 prompter=self._prompter,
                 password=self._password if last else None,
                 log=self._notice,
@@ -264,9 +264,7 @@ class Tunnel:
         }
         if self._remotes is not None:
             by_spec |= {id(entry.forward): (entry.address,) for entry in self._remotes.table}
-        self._forwards = tuple(
-            Forward(spec, by_spec[id(spec)]) for spec in self.plan.forwards
-        )
+        self._forwards = tuple(Forward(spec, by_spec[id(spec)]) for spec in self.plan.forwards)
         for forward in self._forwards:
             self._emit(ForwardBound(forward=forward.spec, addresses=forward.addresses))
 

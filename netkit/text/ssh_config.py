@@ -6,6 +6,7 @@ Nothing is read from disk or run here; the caller hands in what can.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -231,8 +232,9 @@ class _Reader:
         if KEYWORDS[name].kind in _ACCUMULATING:
             self.values[name] = tuple(dict.fromkeys((present or ()) + values))
         elif name in ("proxyjump", "proxycommand"):
-            # Whichever of the two comes first wins over both.
-            if "proxyjump" not in self.values and "proxycommand" not in self.values:
+            # Whichever of the two comes first wins over both; "ProxyJump none" leaves the other open.
+            jump = self._first("proxyjump", "none") if name == "proxycommand" else "none"
+            if present is None and jump == "none" and "proxycommand" not in self.values:
                 self.values[name] = values
         elif present is None:
             self.values[name] = values
@@ -263,14 +265,17 @@ class _Reader:
     def settle_host(self) -> None:
         """Take HostName into use, before a final pass looks at it."""
         self.host = self._current_host()
-        if not is_ipv6(self.host):
-            self.host = self.host.lower()
+        if is_ipv6(self.host):
+            self.host = str(ipaddress.IPv6Address(self.host))
+        self.host = self.host.lower()
         self.values["hostname"] = (self.host,)
         canonicalize = self._first("canonicalizehostname", "false")
         self.wants_final = self.wants_final or canonicalize != "false"
 
     def finish(self) -> dict[str, tuple[str, ...]]:
         """Return the options with ssh's defaults, expanded as ``ssh -G`` expands them."""
+        if "hostkeyalias" in self.values:
+            self.values["hostkeyalias"] = (self.values["hostkeyalias"][0].lower(),)
         values: dict[str, tuple[str, ...]] = {
             "host": (self.original,),
             "user": (self.local.user,),
@@ -278,8 +283,6 @@ class _Reader:
             **DEFAULTS,
             **self.values,
         }
-        if "hostkeyalias" in values:
-            values["hostkeyalias"] = (values["hostkeyalias"][0].lower(),)
         for name in (*NONE_CLEARS, "proxyjump"):
             if values.get(name, ("",))[0].lower() == "none":
                 del values[name]

@@ -99,10 +99,12 @@ class Outcome:
 def run_cli(*argv: str, tunnel: FakeTunnel | None = None, **services: object) -> Outcome:
     """Run the command line in this process, with fakes; no stream is a terminal."""
     ports = Services(plan=services.pop("plan", plan_of), tunnel=tunnel or FakeTunnel(), **services)
-    out, err = io.StringIO(), io.StringIO()
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)  # click writes bytes as well
+    err = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run(argv, ports)
-    return Outcome(code, out.getvalue(), err.getvalue())
+    out.seek(0)
+    return Outcome(code, out.read(), err.getvalue())
 
 
 LINK_UP = events.LinkUp(
@@ -111,7 +113,7 @@ LINK_UP = events.LinkUp(
     hops=1,
     server="OpenSSH_9.2",
     cipher="aes128-gcm@openssh.com",
-    mac="",
+    mac="implicit",
     kex="curve25519-sha256",
     compression="none",
     auth="publickey",

@@ -8,10 +8,11 @@ exchange, host keys, authentication.  The method names and signatures are parami
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from paramiko.message import Message
 from paramiko.packet import NeedRekeyException
@@ -22,6 +23,8 @@ from netkit.wire.banner import MAX_BYTES
 from netkit.wire.messages import NEWKEYS, USERAUTH_SUCCESS
 
 if TYPE_CHECKING:
+    from paramiko.packet import Packetizer
+
     from netkit.engine.loop import Timer
     from netkit.wire.packets import Compressor, Direction
 
@@ -36,6 +39,8 @@ class LinkPacketizer:
 
     def __init__(self, link: Link) -> None:
         self.link = link
+        # Transport has just given the socket a timeout, which would put a poll() before each call.
+        link.stream.sock.setblocking(False)
         self._initial_kex_done = False
         self._need_rekey = False
         self._switched = 0
@@ -201,7 +206,7 @@ class LinkPacketizer:
         # Held messages follow once paramiko has set up compression, before any channel data.
         held, self._held = self._held, []
         for payload in held:
-            self.link.loop.post(lambda payload=payload: self._send(payload))
+            self.link.loop.post(functools.partial(self._send, payload))
         self.link.loop.post(self.link.flush)
 
     def set_inbound_cipher(
@@ -226,6 +231,7 @@ class LinkPacketizer:
         if self._switched == 3:
             self._switched = 0
             self._need_rekey = False
+            self.link.rekeying = False
 
     def set_outbound_compressor(self, compressor: Compressor) -> None:
         """Compress what we send from now on."""
@@ -257,6 +263,11 @@ class LinkPacketizer:
 
     def set_keepalive(self, interval: int, callback: Any) -> None:
         """Ignored: `KeepaliveClock` notices dead peers, paramiko's keepalive cannot."""
+
+
+def driving(link: Link) -> type[Packetizer]:
+    """Return what paramiko's Transport takes as its packetizer class: a packetizer for ``link``."""
+    return cast("type[Packetizer]", lambda _sock: LinkPacketizer(link))
 
 
 def _switch(

@@ -91,7 +91,9 @@ def test_failures_of_flows_are_shown_once_each(capsys):
     out.event(failed(code="timeout"))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert lines[0] == "netkit: flow 1: s -> db:1 failed: no [refused] (further ones like it with -v)"
+    assert (
+        lines[0] == "netkit: flow 1: s -> db:1 failed: no [refused] (further ones like it with -v)"
+    )
 
 
 def test_failures_of_flows_fill_neither_screen_nor_memory(capsys):

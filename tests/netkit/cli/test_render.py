@@ -108,7 +108,9 @@ def test_what_a_peer_says_stays_on_its_line():
 
 @given(st.text())
 def test_clean_never_lets_a_control_character_through(text):
-    assert not any(unicodedata.category(c).startswith("C") and c != "\t" for c in render.clean(text))
+    assert not any(
+        unicodedata.category(c).startswith("C") and c != "\t" for c in render.clean(text)
+    )
     lines = render.clean_text(text)
     assert not any(unicodedata.category(c).startswith("C") and c not in "\t\n" for c in lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 import subprocess
 from pathlib import Path
@@ -270,10 +271,6 @@ def test_finds_what_ssh_keygen_finds(tmp_path: Path, name: str, port: int, hashe
         capture_output=True,
         text=True,
     ).stdout
-    theirs = {
-        int(line.split()[-2 if line.split()[-1].isalpha() else -1].strip(":"))
-        for line in found.splitlines()
-        if line.startswith("# Host") and "line" in line
-    }
+    theirs = {int(line) for line in re.findall(r"^# Host .* line (\d+)", found, re.MULTILINE)}
     ours = parse_known_hosts(path.read_bytes())
     assert {each.line for each in ours.match(name, port).entries} == theirs

@@ -11,7 +11,7 @@ import hmac
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from netkit.engine.transport.signatures import SIGNATURE_ALGORITHMS, short_name, verify
 from netkit.errors import RemoteProtocolError
@@ -46,15 +46,6 @@ _TOUCHED = 1
 _VERIFIED = 4
 
 
-class DisconnectError(Exception):
-    """The peer is to be told ``text`` and left; ``code`` as in RFC 4253 section 11.1."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
 @dataclass(frozen=True, slots=True)
 class LoginRules:
     """Who may log in; ``user`` is ``None`` for any name, ``password`` for no passwords."""
@@ -77,8 +68,9 @@ class Identity:
 class Login:
     """One client's login.
 
-    ``send`` takes a payload; ``logged_in`` is called behind USERAUTH_SUCCESS.  The attributes
-    without underscore and ``_handler_table`` are what paramiko's loop asks of its own handler.
+    ``send`` takes a payload, ``disconnect`` a reason (RFC 4253 section 11.1) and a text for the
+    client; ``logged_in`` is called behind USERAUTH_SUCCESS.  The attributes without underscore and
+    ``_handler_table`` are what paramiko's loop asks of its own handler.
     """
 
     def __init__(
@@ -87,6 +79,7 @@ class Login:
         *,
         session_id: Callable[[], bytes],
         send: Callable[[bytes], None],
+        disconnect: Callable[[int, str], None],
         logged_in: Callable[[Identity], None],
     ) -> None:
         self.identity: Identity | None = None
@@ -94,6 +87,7 @@ class Login:
         self._rules = rules
         self._session_id = session_id
         self._send = send
+        self._disconnect = disconnect
         self._logged_in = logged_in
         self._in_service = False
         self._user: str | None = None
@@ -117,7 +111,7 @@ class Login:
     def _service_request(self, message: Any) -> None:
         name = Fields(message.asbytes(), 0).text()
         if name != "ssh-userauth":
-            raise DisconnectError(SERVICE_NOT_AVAILABLE, "this service does not exist here")
+            self._leave(SERVICE_NOT_AVAILABLE, "this service does not exist here")
         self._in_service = True
         self._send(bytes([SERVICE_ACCEPT]) + string(name))
 
@@ -125,13 +119,13 @@ class Login:
         if self.identity is not None:
             return  # RFC 4252 section 5.1: silently ignored
         if not self._in_service:
-            raise DisconnectError(PROTOCOL_ERROR, "a login needs the service ssh-userauth")
+            self._leave(PROTOCOL_ERROR, "a login needs the service ssh-userauth")
         fields = Fields(message.asbytes(), 0)
         user, service, method = fields.text(), fields.text(), fields.text()
         if service != SERVICE:
-            raise DisconnectError(SERVICE_NOT_AVAILABLE, "this service does not exist here")
+            self._leave(SERVICE_NOT_AVAILABLE, "this service does not exist here")
         if self._user not in (None, user):
-            raise DisconnectError(PROTOCOL_ERROR, "the user name changed during the login")
+            self._leave(PROTOCOL_ERROR, "the user name changed during the login")
         first, self._user = self._user is None, user
         match method:
             case "publickey":
@@ -154,7 +148,7 @@ class Login:
         if not signed:
             self._probes += 1
             if self._probes > MAX_PROBES:
-                raise DisconnectError(PROTOCOL_ERROR, "too many keys were asked about")
+                self._leave(PROTOCOL_ERROR, "too many keys were asked about")
             self._send(bytes([USERAUTH_PK_OK]) + string(algorithm) + string(blob))
             return
         signature = bytes(fields.string())
@@ -206,6 +200,10 @@ class Login:
 
     # --- results ---
 
+    def _leave(self, code: int, text: str) -> NoReturn:
+        self._disconnect(code, text)
+        raise RemoteProtocolError(text, code="login-refused")
+
     def _succeed(self, identity: Identity) -> None:
         self.identity = identity
         self._send(bytes([USERAUTH_SUCCESS]))
@@ -216,7 +214,7 @@ class Login:
             self.failures += 1
             log.info("login of %r refused: %s", printable(self.get_username()), printable(what))
         if self.failures >= self._rules.max_tries:
-            raise DisconnectError(NO_MORE_AUTH_METHODS, "too many authentication failures")
+            self._leave(NO_MORE_AUTH_METHODS, "too many authentication failures")
         methods = ["publickey"] if self._rules.keys else []
         if self._rules.password is not None:
             methods.append("password")
