@@ -1,8 +1,8 @@
 """Moving bulk data as cheaply as the machine allows, so that the load does not hide the client.
 
-Sending hands the kernel the same 256 KiB (they stay in the cache) again and again.  Receiving uses ``MSG_TRUNC``, with
-which Linux counts and drops TCP data without copying it (tcp(7)).  Only a checked transfer, where
-integrity is the point, copies and hashes.
+Sending hands the kernel the same 256 KiB again and again; they stay in the cache.  Receiving uses
+``MSG_TRUNC``, with which Linux counts and drops TCP data without copying it (tcp(7)).  Only a
+checked transfer, where integrity is the point, copies and hashes.
 """
 
 from __future__ import annotations

@@ -7,11 +7,13 @@ The variable ``NETKIT_SSH`` chooses: the path of an ssh, or ``none`` for netkit'
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import glob
 import logging
 import os
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -173,14 +175,8 @@ def _run_ssh_g(program: str, arguments: list[str]) -> str:
     fix = (Fix(argv=("ssh", *command[1:])),)
     _log.debug("running %s", command)
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SSH_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        status, output, errors = _run(command)
+    except TimeoutError:
         raise ConfigError(
             f"ssh -G did not answer within {SSH_TIMEOUT:.0f} s",
             cause="a command of 'Match exec' in ssh_config hangs",
@@ -188,9 +184,43 @@ def _run_ssh_g(program: str, arguments: list[str]) -> str:
         ) from None
     except OSError as error:
         raise ConfigError(f"{program} cannot be run: {error.strerror}", fixes=fix) from None
-    if done.returncode != 0 or len(done.stdout) > _MAX_OUTPUT:
-        raise _ssh_error(done.stderr.decode("utf-8", "replace"), fix)
-    return done.stdout.decode("utf-8", "surrogateescape")
+    if status != 0 or len(output) > _MAX_OUTPUT:
+        raise _ssh_error(errors.decode("utf-8", "replace"), fix)
+    return output.decode("utf-8", "surrogateescape")
+
+
+def _run(command: list[str]) -> tuple[int, bytes, bytes]:
+    """Run a command to its end; return its status, output and errors.
+
+    Raises:
+        TimeoutError: it takes longer than SSH_TIMEOUT; it and what it started are ended.
+        OSError: it cannot be run.
+    """
+    # A group of its own, so that the shell of a "Match exec" can be ended with ssh.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=SSH_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            _kill_group(process)
+            raise TimeoutError from None
+        except BaseException:
+            _kill_group(process)
+            raise
+    return process.returncode, output, errors
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _ssh_error(stderr: str, fixes: tuple[Fix, ...]) -> ConfigError:
@@ -264,7 +294,7 @@ def _read_text(path: Path, *, private: bool = False) -> str:
         ConfigError: it cannot be read, is too large, or others can write it.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if private and _is_unsafe(status):
                 raise ConfigError(
@@ -286,6 +316,11 @@ def _read_text(path: Path, *, private: bool = False) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    # Opening a pipe that nobody writes would wait for ever.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _is_unsafe(status: os.stat_result) -> bool:
     if sys.platform == "win32":
         return False
@@ -297,21 +332,14 @@ def _run_match(command: str) -> bool:
     shell = os.environ.get("COMSPEC", "cmd.exe") if _WINDOWS else os.environ.get("SHELL", "/bin/sh")
     _log.debug("running Match exec %r", command)
     try:
-        done = subprocess.run(
-            [shell, "/c" if _WINDOWS else "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=SSH_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        status, _, _ = _run([shell, "/c" if _WINDOWS else "-c", command])
+    except TimeoutError:
         raise ConfigError(
             f"Match exec {command!r} did not end within {SSH_TIMEOUT:.0f} s"
         ) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"Match exec {command!r} cannot be run: {error}") from None
-    return done.returncode == 0
+    return status == 0
 
 
 def _existing(defaults: Options, home: str) -> frozenset[Path]:

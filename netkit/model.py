@@ -79,7 +79,7 @@ class Gateway:
 
 
 class HostKeyPolicy(enum.Enum):
-    """What to do with a host key that known_hosts does not hold.  A changed key is always refused."""
+    """What to do with a host key that known_hosts does not hold; a changed one is refused."""
 
     ASK = "ask"
     ACCEPT_NEW = "accept-new"

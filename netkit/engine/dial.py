@@ -66,7 +66,11 @@ class Dial:
                 self._error = error
                 continue
             sock.setblocking(False)
-            code = sock.connect_ex(address)
+            try:
+                code = sock.connect_ex(address)
+            except (OverflowError, ValueError):
+                # A port or path that no address can have.
+                code = errno.EINVAL
             if code == 0:
                 self._finish(sock)
                 return

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -39,6 +39,8 @@ from netkit.wire.packets import REKEY_BYTES
 from netkit.wire.untrusted import printable
 
 log = logging.getLogger("netkit.gateway")
+
+_T = TypeVar("_T", bound=threading.Thread)
 
 LOGIN_GRACE: Final = 60.0
 MAX_AUTH_TRIES: Final = 6
@@ -189,13 +191,14 @@ class GatewayServer:
         if self._loop is None or self._thread is None:
             return
         self._loop.wake()
-        threads: list[threading.Thread] = [self._thread]
-        _join(threads, deadline)
+        _join([self._thread], deadline)
         with self._lock:
-            threads += self._connections
-            for connection in self._connections:
-                connection.end("the gateway is shutting down")
-        left = _join(threads, deadline)
+            connections = list(self._connections)
+        for connection in connections:
+            connection.end("the gateway is shutting down")
+        for connection in _join(connections, deadline - STOP_LIMIT / 2):
+            connection.link.stop()
+        left = _join([*connections, self._thread], deadline)
         if left:
             log.warning("%d connections did not end within %g s", len(left), STOP_LIMIT)
 
@@ -278,7 +281,7 @@ class GatewayServer:
             log.exception("the observer failed")
 
 
-def _join(threads: list[threading.Thread], deadline: float) -> list[threading.Thread]:
+def _join(threads: Sequence[_T], deadline: float) -> list[_T]:
     """Wait for ``threads``; return those that are still there."""
     others = [thread for thread in threads if thread is not threading.current_thread()]
     for thread in others:

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from netkit.engine.keepalive import KeepaliveClock
 from netkit.engine.loop import Loop
 from netkit.engine.relay import Flow, Opening
-from netkit.engine.stream import SshStream
+from netkit.engine.stream import QUICK_NEW_CHANNEL, SshStream
 from netkit.errors import LinkLostError, NetkitError, RemoteProtocolError
 from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
 from netkit.model import ForwardSpec, Keepalive
@@ -91,6 +91,7 @@ class Link:
         self._end_lock = threading.Lock()
         self._keepalive = KeepaliveClock(self)
         self._handlers: dict[type, Callable[[Any], None]] = {
+            m.Data: self._data,
             m.Opened: self._opened,
             m.OpenFailed: self._open_failed,
             m.OpenRequest: self._open_request,
@@ -111,10 +112,10 @@ class Link:
         Raises:
             NetkitError: the link has ended.
         """
-        reader = self.stream.reader
+        next_packet = self.stream.reader.next
         parsed = 0
         while True:
-            payload = reader.next() if parsed < MAX_PARSE else None
+            payload = next_packet() if parsed < MAX_PARSE else None
             if payload is None:
                 self._turn(more=parsed >= MAX_PARSE)
                 parsed = 0
@@ -122,7 +123,13 @@ class Link:
             parsed += 1
             kind = payload[0]
             if 80 <= kind <= 127:
-                self._connection_layer(payload)
+                if not self.authenticated:
+                    raise RemoteProtocolError(
+                        f"sent message type {kind} before authentication was complete"
+                    )
+                event = self.mux.feed(payload)
+                if event is not None:
+                    self._handlers[type(event)](event)
             elif kind == DEBUG:
                 self._debug(Fields(payload))
                 return payload
@@ -131,23 +138,6 @@ class Link:
                     self._disconnected(Fields(payload))
                 self._flush_local()
                 return payload
-
-    def _connection_layer(self, payload: memoryview) -> None:
-        if not self.authenticated:
-            raise RemoteProtocolError(
-                f"sent message type {payload[0]} before authentication was complete"
-            )
-        event = self.mux.feed(payload)
-        if event is None:
-            return
-        if type(event) is m.Data:
-            flow = event.channel.user
-            if flow is not None:
-                flow.deliver(event.view)
-            else:
-                self.mux.taken(event.channel, len(event.view))
-            return
-        self._handlers[type(event)](event)
 
     def _turn(self, *, more: bool) -> None:
         """One round: write what arrived, send what is due, then wait for the next readiness.
@@ -166,7 +156,10 @@ class Link:
         if more:
             self.loop.run_once(wait=False)
             return
-        self.loop.run_once(wait=not stream.readable and not (self.ready and stream.can_relay))
+        idle = not stream.readable and not (self.ready and stream.can_relay)
+        if idle:
+            stream.before_wait()
+        self.loop.run_once(wait=idle)
         if stream.readable:
             stream.receive()
 
@@ -210,9 +203,18 @@ class Link:
 
     # --- messages of the connection layer ---
 
+    def _data(self, event: m.Data) -> None:
+        channel, view = event
+        flow = channel.user
+        if flow is not None:
+            flow.deliver(view)
+        else:
+            self.mux.taken(channel, len(view))
+
     def _opened(self, event: m.Opened) -> None:
         flow: Flow | None = event.channel.user
         if flow is not None:
+            self.stream.acknowledge_soon(QUICK_NEW_CHANNEL)
             flow.opened()
             self.emit_opened(flow)
 

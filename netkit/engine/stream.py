@@ -8,8 +8,10 @@ something waits (`can_relay`).
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
+import sys
 import time
 from collections import deque
 
@@ -28,6 +30,19 @@ MAX_VECTORS = 64
 MAX_QUEUED = 8 << 20
 """Control messages that may wait for a peer that does not read: more is a flood we answer."""
 
+LOW_WATER_WORTH = 16 << 10
+QUICK_SIZE = 4096
+"""Bytes in one receive up to which an acknowledgement may be what the peer waits for."""
+
+QUICK_NEW_CHANNEL = 6
+QUICK_AFTER_PAUSE = 32
+"""Short receives that are acknowledged at once after a channel opened, or after a pause."""
+
+DELAYED_ACK = (0.03, 0.07)
+"""Seconds for which Linux delays an acknowledgement, with room for scheduling."""
+
+HAS_QUICKACK = hasattr(socket, "TCP_QUICKACK")
+HAS_LOW_WATER = sys.platform.startswith("linux")
 HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
 
 
@@ -59,6 +74,11 @@ class SshStream:
         self.queued = 0
         self._out: deque[memoryview] = deque()
         self._hung_up = False
+        self._low_water = 1
+        self._quick = sock.family in (socket.AF_INET, socket.AF_INET6) and HAS_QUICKACK
+        self._quick_left = 0
+        self._unacknowledged = False
+        self._spoke = False
         loop.add(self.fd, READ, self._ready)
 
     def _ready(self, events: int) -> None:
@@ -93,10 +113,50 @@ class SshStream:
             )
         self.reader.filled(count)
         self.received += count
-        self.last_received = self.loop.now
+        now = self.loop.now
+        if count <= QUICK_SIZE and self._quick:
+            self._judge_pause(now - self.last_received)
+        self.last_received = now
         if count < len(space) and not self._hung_up:
             self.readable = False
             self.loop.rearm_read(self.fd)
+
+    def _judge_pause(self, pause: float) -> None:
+        """Notice that the peer waited for our acknowledgement before it sent this."""
+        if not self._spoke and DELAYED_ACK[0] < pause < DELAYED_ACK[1]:
+            self.acknowledge_soon(QUICK_AFTER_PAUSE)
+        self._spoke = False
+        if self._quick_left:
+            self._quick_left -= 1
+            self._unacknowledged = True
+
+    def acknowledge_soon(self, count: int) -> None:
+        """Acknowledge the next ``count`` short receives at once."""
+        self._quick_left = max(self._quick_left, count)
+
+    def before_wait(self) -> None:
+        """Tell the kernel what we wait for: an answer to be acknowledged, a packet to be whole.
+
+        sshd leaves Nagle's algorithm on when there is no session, so each short message of it that
+        follows another waits for our acknowledgement, which the kernel delays by 40 ms unless told
+        otherwise (tcp(7) TCP_QUICKACK).  Question and answer need none of that, and it costs them,
+        so it is done for new channels and after a pause that looks like it.
+
+        A report before the packet at the front is whole is a wake-up for nothing, and there are
+        many in a bulk transfer (socket(7) SO_RCVLOWAT).  Short packets are not worth the call.
+        """
+        if self._unacknowledged:
+            self._unacknowledged = False
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        mark = self.reader.missing
+        if mark < LOW_WATER_WORTH:
+            mark = 1
+        if mark != self._low_water and HAS_LOW_WATER:
+            self._low_water = mark
+            # A socket that has no such option, or is gone, reports as it does without.
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
 
     # --- outbound ---
 
@@ -146,6 +206,8 @@ class SshStream:
             except OSError as error:
                 raise _lost(error) from error
             self.queued -= count
+            self._unacknowledged = False
+            self._spoke = True
             if whole:
                 out.clear()
             else:

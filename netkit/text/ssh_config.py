@@ -232,7 +232,7 @@ class _Reader:
         if KEYWORDS[name].kind in _ACCUMULATING:
             self.values[name] = tuple(dict.fromkeys((present or ()) + values))
         elif name in ("proxyjump", "proxycommand"):
-            # Whichever of the two comes first wins over both; "ProxyJump none" leaves the other open.
+            # The first of the two wins over both, but "ProxyJump none" leaves the other open.
             jump = self._first("proxyjump", "none") if name == "proxycommand" else "none"
             if present is None and jump == "none" and "proxycommand" not in self.values:
                 self.values[name] = values

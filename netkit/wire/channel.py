@@ -29,6 +29,7 @@ class Channel:
         incoming: the peer opened it.
         send_window: bytes we may send now.
         send_packet: most bytes of data the peer takes in one message.
+        sending: data may be sent: the channel is open, and neither EOF nor CLOSE has gone out.
         user: whatever the caller attached; the mux never looks at it.
     """
 
@@ -46,6 +47,7 @@ class Channel:
         "replies",
         "send_packet",
         "send_window",
+        "sending",
         "state",
         "user",
         "window",
@@ -62,6 +64,7 @@ class Channel:
         self.remote = 0
         self.send_window = 0
         self.send_packet = 0
+        self.sending = False
         self.eof_sent = False
         self.eof_received = False
         self.close_sent = False
@@ -74,9 +77,7 @@ class Channel:
     @property
     def sendable(self) -> int:
         """Bytes of data that may be sent now, over any number of packets."""
-        if self.state is not ChannelState.OPEN or self.eof_sent or self.close_sent:
-            return 0
-        return self.send_window
+        return self.send_window if self.sending else 0
 
     def __repr__(self) -> str:
         return (

@@ -7,15 +7,23 @@ not copied through ``out``: the caller lets `data_header()` write the nine bytes
 that already lies in a packet slot.  The machine does not know whether it is client or server.
 
 Rules it enforces on the peer, each a `RemoteProtocolError`: data within window and packet size
-and not after EOF or CLOSE, messages only for channels that exist, replies only to requests, and
-not more channels than ``max_incoming``.  Rules it enforces on us are `LocalProtocolError`.
+and not after EOF or CLOSE, messages only for channels that exist, replies only to requests, not
+more channels than ``max_incoming`` and not more to answer than ``MAX_OUT``.  Rules it enforces on
+us are `LocalProtocolError`.
+
+Once `close()` was called for a channel, nothing more is said or told about it.  The peer forgets
+the channel as soon as it reads our CLOSE and may use its number again (RFC 4254 section 5.3), so
+even window for what it still sends would be credited to a stranger.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from struct import Struct, error as struct_error
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from struct import Struct
+from struct import error as struct_error
+from typing import Any
 
 from netkit.errors import LocalProtocolError, RemoteProtocolError
 from netkit.wire.channel import Channel, ChannelState
@@ -37,13 +45,49 @@ from netkit.wire.messages import (
     Fields,
     string,
 )
+from netkit.wire.mux_events import (
+    ChannelReply,
+    ChannelRequest,
+    Closed,
+    Data,
+    Eof,
+    Event,
+    GlobalReply,
+    GlobalRequest,
+    Opened,
+    OpenFailed,
+    OpenRequest,
+    Writable,
+)
 from netkit.wire.window import ReceiveWindow, WindowBudget
+
+__all__ = [
+    "DATA_HEADER",
+    "MAXIMUM_PACKET",
+    "MAX_INCOMING",
+    "MAX_OUT",
+    "MAX_REPLIES_OWED",
+    "ChannelReply",
+    "ChannelRequest",
+    "Closed",
+    "Data",
+    "Eof",
+    "Event",
+    "GlobalReply",
+    "GlobalRequest",
+    "Mux",
+    "OpenFailed",
+    "OpenRequest",
+    "Opened",
+    "Writable",
+]
 
 DATA_HEADER = 9
 """Bytes of a CHANNEL_DATA message in front of the data: type, channel, length."""
 
 MAXIMUM_PACKET = 128 << 10
-"""Data per message that we accept; OpenSSH's server fills it, which quarters our cost per byte."""
+"""Data per message that we accept; OpenSSH's server fills it, which quarters our cost per byte.
+We send no more either, whatever the peer offers: its packet layer has a bound of its own."""
 
 MAX_INCOMING = 16_384
 """Channels a peer may have open at once: OpenSSH's CHANNELS_MAX_CHANNELS."""
@@ -51,103 +95,12 @@ MAX_INCOMING = 16_384
 MAX_REPLIES_OWED = 1_024
 """Channel requests of ours without an answer, per channel."""
 
+MAX_OUT = 1 << 16
+"""Messages that may wait in ``out``, which is not emptied during a key exchange."""
+
 _HEADER = Struct(">BII")
 _PAIR = Struct(">BI")
 _TRIPLE = Struct(">III")
-
-
-class Data(NamedTuple):
-    """Data on a channel; ``view`` is valid only until the next packet is received."""
-
-    channel: Channel
-    view: memoryview
-
-
-class Opened(NamedTuple):
-    """The peer confirmed a channel of ours."""
-
-    channel: Channel
-
-
-class OpenFailed(NamedTuple):
-    """The peer refused a channel of ours; ``reason`` as in RFC 4254 section 5.1."""
-
-    channel: Channel
-    reason: int
-    text: str
-
-
-class OpenRequest(NamedTuple):
-    """The peer wants a channel; answer with `Mux.confirm` or `Mux.refuse`."""
-
-    channel: Channel
-    kind: str
-    data: bytes
-
-
-class Eof(NamedTuple):
-    """The peer sends no more data on a channel."""
-
-    channel: Channel
-
-
-class Closed(NamedTuple):
-    """The peer closed a channel.  Our CLOSE is sent already where it was still due."""
-
-    channel: Channel
-
-
-class Writable(NamedTuple):
-    """A channel's send window, which was empty, has room again."""
-
-    channel: Channel
-
-
-class ChannelRequest(NamedTuple):
-    """The peer asks something of a channel; answer with `Mux.answer` where it wants a reply."""
-
-    channel: Channel
-    kind: str
-    want_reply: bool
-    data: bytes
-
-
-class ChannelReply(NamedTuple):
-    """Answer to the oldest unanswered channel request of ours."""
-
-    channel: Channel
-    ok: bool
-
-
-class GlobalRequest(NamedTuple):
-    """The peer asks something of the link; answer with `Mux.answer_global`, in order."""
-
-    kind: str
-    want_reply: bool
-    data: bytes
-
-
-class GlobalReply(NamedTuple):
-    """Answer to the oldest unanswered global request of ours; ``token`` is what was given with it."""
-
-    token: Any
-    ok: bool
-    data: bytes
-
-
-Event = (
-    Data
-    | Opened
-    | OpenFailed
-    | OpenRequest
-    | Eof
-    | Closed
-    | Writable
-    | ChannelRequest
-    | ChannelReply
-    | GlobalRequest
-    | GlobalReply
-)
 
 
 class Mux:
@@ -169,10 +122,10 @@ class Mux:
         self._next = 0
         self._free: deque[int] = deque()
         self._tokens: deque[Any] = deque()
-        self._handlers = {
+        self._handlers: dict[int, Callable[[Fields], Event | None]] = {
             GLOBAL_REQUEST: self._global_request,
-            REQUEST_SUCCESS: self._request_success,
-            REQUEST_FAILURE: self._request_failure,
+            REQUEST_SUCCESS: partial(self._global_reply, ok=True),
+            REQUEST_FAILURE: partial(self._global_reply, ok=False),
             CHANNEL_OPEN: self._open,
             CHANNEL_OPEN_CONFIRMATION: self._confirmation,
             CHANNEL_OPEN_FAILURE: self._open_failure,
@@ -181,8 +134,8 @@ class Mux:
             CHANNEL_EOF: self._eof,
             CHANNEL_CLOSE: self._close,
             CHANNEL_REQUEST: self._request,
-            CHANNEL_SUCCESS: self._success,
-            CHANNEL_FAILURE: self._failure,
+            CHANNEL_SUCCESS: partial(self._reply, ok=True),
+            CHANNEL_FAILURE: partial(self._reply, ok=False),
         }
 
     # --- what the peer says ---
@@ -193,13 +146,21 @@ class Mux:
         Raises:
             RemoteProtocolError: the peer broke the protocol; the link must end.
         """
-        kind = payload[0]
+        try:
+            kind = payload[0]
+        except IndexError:
+            raise RemoteProtocolError("sent a message without a type") from None
         if kind == CHANNEL_DATA:
             return self._data(payload)
         handler = self._handlers.get(kind)
         if handler is None:
             raise RemoteProtocolError(f"sent message type {kind}, which RFC 4254 does not know")
+        self._check_out()
         return handler(Fields(payload))
+
+    def _check_out(self) -> None:
+        if len(self.out) >= MAX_OUT:
+            raise RemoteProtocolError("makes us answer more than it reads", code="peer-flood")
 
     def _data(self, payload: memoryview) -> Event | None:
         try:
@@ -214,7 +175,7 @@ class Mux:
         return Data(channel, payload[DATA_HEADER : DATA_HEADER + length])
 
     def _receive(self, channel: Channel, length: int) -> bool:
-        """Check and count data; return whether anybody still wants it."""
+        """Check and count data; return whether there is any that somebody still wants."""
         if channel.eof_received or channel.state is not ChannelState.OPEN:
             raise RemoteProtocolError(f"sent data where channel {channel.number} takes none")
         window = channel.window
@@ -224,13 +185,7 @@ class Mux:
                 f"and whose packets have at most {channel.receive_packet}"
             )
         window.left -= length
-        if window.left < channel.receive_packet:
-            window.exhausted = True
-        if channel.close_sent:
-            # The peer may need window to come to its own end; nobody reads these bytes.
-            self._credit(channel, length)
-            return False
-        return True
+        return length > 0 and not channel.close_sent
 
     def _extended_data(self, fields: Fields) -> Event | None:
         """Count, credit and drop: forwards have no second stream (RFC 4254 section 5.2)."""
@@ -239,7 +194,7 @@ class Mux:
         length = len(fields.string())
         if self._receive(channel, length):
             channel.dropped += length
-            self._credit(channel, length)
+            self._adjust(channel, channel.window.take(length))
         return None
 
     def _channel(self, fields: Fields) -> Channel:
@@ -261,11 +216,11 @@ class Mux:
         channel.send_window = before + fields.u32()
         if channel.send_window > 0xFFFFFFFF:
             raise RemoteProtocolError(f"raised the window of channel {channel.number} beyond 2**32")
-        return Writable(channel) if before == 0 else None
+        return Writable(channel) if before == 0 and channel.sendable else None
 
     def _open(self, fields: Fields) -> Event | None:
         kind = fields.text()
-        remote, window, packet = fields.u32(), fields.u32(), fields.u32()
+        remote, window, packet = self._peer_side(fields)
         if self._incoming >= self._max_incoming:
             raise RemoteProtocolError(f"opened more than {self._max_incoming} channels")
         channel = self._new(kind, ChannelState.OFFERED, ReceiveWindow(self.budget, 0))
@@ -273,6 +228,13 @@ class Mux:
         channel.incoming = True
         self._incoming += 1
         return OpenRequest(channel, kind, fields.rest())
+
+    def _peer_side(self, fields: Fields) -> tuple[int, int, int]:
+        """Read the peer's channel number, window and packet size."""
+        remote, window, packet = fields.u32(), fields.u32(), fields.u32()
+        if packet == 0:
+            raise RemoteProtocolError("takes no data in a packet")
+        return remote, window, min(packet, MAXIMUM_PACKET)
 
     def _answered(self, fields: Fields) -> Channel:
         channel = self._channel(fields)
@@ -282,10 +244,9 @@ class Mux:
 
     def _confirmation(self, fields: Fields) -> Event | None:
         channel = self._answered(fields)
-        channel.remote = fields.u32()
-        channel.send_window = fields.u32()
-        channel.send_packet = fields.u32()
+        channel.remote, channel.send_window, channel.send_packet = self._peer_side(fields)
         channel.state = ChannelState.OPEN
+        channel.sending = True
         if channel.close_sent:
             # Cancelled while the answer was on its way; now there is a number to close.
             channel.close_sent = False
@@ -324,28 +285,16 @@ class Mux:
             return None
         return ChannelRequest(channel, kind, want_reply, fields.rest())
 
-    def _success(self, fields: Fields) -> Event | None:
-        return self._reply(fields, ok=True)
-
-    def _failure(self, fields: Fields) -> Event | None:
-        return self._reply(fields, ok=False)
-
     def _reply(self, fields: Fields, *, ok: bool) -> Event | None:
         channel = self._open_channel(fields)
         if channel.replies == 0:
             raise RemoteProtocolError("answered a channel request that was not made")
         channel.replies -= 1
-        return ChannelReply(channel, ok)
+        return None if channel.close_sent else ChannelReply(channel, ok)
 
     def _global_request(self, fields: Fields) -> Event | None:
         kind, want_reply = fields.text(), fields.boolean()
         return GlobalRequest(kind, want_reply, fields.rest())
-
-    def _request_success(self, fields: Fields) -> Event | None:
-        return self._global_reply(fields, ok=True)
-
-    def _request_failure(self, fields: Fields) -> Event | None:
-        return self._global_reply(fields, ok=False)
 
     def _global_reply(self, fields: Fields, *, ok: bool) -> Event | None:
         if not self._tokens:
@@ -368,6 +317,7 @@ class Mux:
             raise LocalProtocolError(f"{channel!r} cannot be confirmed")
         channel.window = ReceiveWindow(self.budget, window)
         channel.state = ChannelState.OPEN
+        channel.sending = True
         self.out.append(
             _PAIR.pack(CHANNEL_OPEN_CONFIRMATION, channel.remote)
             + _TRIPLE.pack(channel.number, channel.window.size, channel.receive_packet)
@@ -384,7 +334,7 @@ class Mux:
 
     def data_header(self, channel: Channel, arena: bytearray | memoryview, at: int, n: int) -> None:
         """Write the header of ``n`` bytes of data at ``arena[at:at + 9]`` and use up the window."""
-        if n > channel.send_window or n > channel.send_packet or channel.eof_sent:
+        if n > channel.send_window or n > channel.send_packet or not channel.sending:
             raise LocalProtocolError(f"{n} bytes do not fit {channel!r}")
         _HEADER.pack_into(arena, at, CHANNEL_DATA, channel.remote, n)
         channel.send_window -= n
@@ -402,33 +352,42 @@ class Mux:
         if channel.eof_sent or channel.close_sent or channel.state is not ChannelState.OPEN:
             return
         channel.eof_sent = True
+        channel.sending = False
         self.out.append(_PAIR.pack(CHANNEL_EOF, channel.remote))
 
     def close(self, channel: Channel) -> None:
-        """Close a channel in any state; what the peer still sends on it is credited and dropped."""
+        """Close a channel in any state; what the peer still sends on it is dropped."""
         if channel.close_sent or channel.state is ChannelState.CLOSED:
             return
         if channel.state is ChannelState.OFFERED:
             self.refuse(channel, 2, "the local side has gone")
             return
         channel.close_sent = True
+        channel.sending = False
         if channel.state is ChannelState.OPEN:
             self.out.append(_PAIR.pack(CHANNEL_CLOSE, channel.remote))
 
-    def taken(self, channel: Channel, count: int, now: float = 0.0, round_trip: float = 0.0) -> None:
-        """Credit ``count`` bytes that the local side took, and let the window grow."""
+    def taken(
+        self, channel: Channel, count: int, now: float = 0.0, round_trip: float = 0.0
+    ) -> None:
+        """Credit ``count`` bytes that the local side took, and let the window grow.
+
+        ``now`` and ``round_trip`` are seconds, 0 where unknown.
+
+        Raises:
+            LocalProtocolError: the channel had not received that much.
+            RemoteProtocolError: the peer sends and does not read what we answer.
+        """
         if channel.close_sent or channel.eof_received:
             return
         window = channel.window
         credit = window.take(count)
         if credit:
-            if window.exhausted:
-                credit += window.grow(now, round_trip)
-            self.out.append(_HEADER.pack(CHANNEL_WINDOW_ADJUST, channel.remote, credit))
+            self._adjust(channel, credit + window.grow(now, round_trip))
 
-    def _credit(self, channel: Channel, count: int) -> None:
-        credit = channel.window.take(count)
+    def _adjust(self, channel: Channel, credit: int) -> None:
         if credit:
+            self._check_out()
             self.out.append(_HEADER.pack(CHANNEL_WINDOW_ADJUST, channel.remote, credit))
 
     def request(
@@ -458,6 +417,14 @@ class Mux:
         """Answer the oldest unanswered global request of the peer."""
         self.out.append(bytes([REQUEST_SUCCESS]) + data if ok else bytes([REQUEST_FAILURE]))
 
+    def abandon(self) -> None:
+        """The link is over: forget every channel and give all windows back to the budget."""
+        for channel in list(self.channels.values()):
+            channel.close_sent = True
+            self._forget(channel)
+        self._tokens.clear()
+        self.out.clear()
+
     # --- the table ---
 
     def _new(self, kind: str, state: ChannelState, window: ReceiveWindow) -> Channel:
@@ -474,6 +441,7 @@ class Mux:
         if channel.incoming:
             self._incoming -= 1
         channel.state = ChannelState.CLOSED
+        channel.sending = False
         channel.window.close()
         del self.channels[channel.number]
         self._free.append(channel.number)

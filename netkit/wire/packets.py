@@ -30,7 +30,7 @@ REKEY_PACKETS = 1 << 31
 """When a direction asks for new keys: half of OpenSSH's limits for AES (RFC 4344 section 3)."""
 
 SLOT_PREFIX = 9
-"""Room before a slot's payload: 4 bytes sequence number (for the MAC), 4 length, 1 padding length."""
+"""Room before a slot's payload: 4 bytes sequence number (for the MAC), 4 length, 1 of padding."""
 
 SLOT_SUFFIX = 4 + 31 + 64
 """Room behind a slot's payload: padding (at least 4, at most two blocks) and the longest MAC."""
@@ -140,9 +140,14 @@ class Direction:
 
 
 class PacketReader(Direction):
-    """Opens inbound packets in the buffer they were received into."""
+    """Opens inbound packets in the buffer they were received into.
 
-    __slots__ = ("_buffer", "_end", "_length", "_size", "_start", "_view")
+    Attributes:
+        missing: bytes that the packet at the front still lacks, as far as its length is known;
+            nothing can be opened before they are here.
+    """
+
+    __slots__ = ("_buffer", "_end", "_length", "_size", "_start", "_view", "missing")
 
     def __init__(self, size: int = 1 << 20) -> None:
         """Make a reader with ``size`` bytes of buffer, at least one largest packet."""
@@ -153,12 +158,13 @@ class PacketReader(Direction):
         self._view = memoryview(self._buffer)
         self._start = self._end = 4
         self._length = 0
+        self.missing = 0
 
     def space(self) -> memoryview:
         """Return room to receive into; payloads handed out before become invalid."""
         if self._start == self._end:
             self._start = self._end = 4
-        elif self._start > self._size // 2:
+        elif self._start > self._size // 2 or self._end > self._size:
             rest = self._end - self._start
             self._view[4 : 4 + rest] = self._view[self._start : self._end]
             self._start, self._end = 4, 4 + rest
@@ -197,7 +203,9 @@ class PacketReader(Direction):
             RemoteProtocolError: a length, padding, MAC or tag is wrong.
         """
         if self.aead is not None:
-            payload = self._next_aead()
+            payload = self._next_aead(self.aead)
+            if self.zlib is None:
+                return payload
         elif self.etm:
             payload = self._next_etm()
         else:
@@ -208,9 +216,11 @@ class PacketReader(Direction):
                 raise RemoteProtocolError("sent a compressed packet without content")
         return payload
 
-    def _next_aead(self) -> memoryview | None:
+    def _next_aead(self, engine: AeadEngine) -> memoryview | None:
+        # The hottest path of all: written out instead of calling `_count` and `_payload`.
         start = self._start
         if self._end - start < 4:
+            self.missing = 0
             return None
         (length,) = _U32.unpack_from(self._buffer, start)
         if length > MAX_PACKET_LENGTH or length < 16 or length & 15:
@@ -218,24 +228,30 @@ class PacketReader(Direction):
         body = start + 4
         after = body + length + _TAG
         if self._end < after:
+            self.missing = after - self._end
             return None
         view = self._view
+        end = body + length
         nonce = self.fixed + _NONCE_COUNTER.pack(self.counter)
-        engine = self.aead
-        assert engine is not None
         try:
-            engine.decrypt_into(nonce, view[body:after], view[start:body], view[body : body + length])
-        except Exception:
+            engine.decrypt_into(nonce, view[body:after], view[start:body], view[body:end])
+        except Exception:  # noqa: BLE001
             # cryptography raises InvalidTag; naming it would tie this module to the library.
             raise RemoteProtocolError("sent a packet whose authentication tag is wrong") from None
         self.counter = (self.counter + 1) & 0xFFFFFFFFFFFFFFFF
+        padding = self._buffer[body]
+        if padding < 4 or padding + 2 > length:
+            raise RemoteProtocolError(f"sent a packet of {length} bytes with {padding} of padding")
         self._start = after
-        self._count(after - start)
-        return self._payload(body, length)
+        self.bytes += after - start
+        self.packets += 1
+        self.seqno = (self.seqno + 1) & 0xFFFFFFFF
+        return view[body + 1 : end - padding]
 
     def _next_etm(self) -> memoryview | None:
         start = self._start
         if self._end - start < 4:
+            self.missing = 0
             return None
         (length,) = _U32.unpack_from(self._buffer, start)
         if length > MAX_PACKET_LENGTH or length < self.block or length % self.block:
@@ -243,6 +259,7 @@ class PacketReader(Direction):
         body = start + 4
         after = body + length
         if self._end < after + self.mac_size:
+            self.missing = after + self.mac_size - self._end
             return None
         self._verify(start, after)
         assert self.stream is not None
@@ -254,6 +271,7 @@ class PacketReader(Direction):
     def _next_plain_length(self) -> memoryview | None:
         """Plain packets, and CTR with MAC over the plain packet, whose length is encrypted too."""
         start, block, view = self._start, self.block, self._view
+        self.missing = 0
         if not self._length:
             if self._end - start < block:
                 return None
@@ -266,6 +284,7 @@ class PacketReader(Direction):
         length = self._length
         after = start + 4 + length
         if self._end < after + self.mac_size:
+            self.missing = after + self.mac_size - self._end
             return None
         if self.stream is not None:
             self.stream.update_into(view[start + block : after], view[start + block : after])
@@ -280,9 +299,7 @@ class PacketReader(Direction):
         # The four bytes in front belong to the packet before and have been consumed.
         _U32.pack_into(self._buffer, start - 4, self.seqno)
         mac = hmac.digest(self.mac_key, self._view[start - 4 : after], self.digest)
-        if not hmac.compare_digest(
-            mac[: self.mac_size], self._view[after : after + self.mac_size]
-        ):
+        if not hmac.compare_digest(mac[: self.mac_size], self._view[after : after + self.mac_size]):
             raise RemoteProtocolError("sent a packet whose MAC is wrong")
 
     def _payload(self, body: int, length: int) -> memoryview:

@@ -1,18 +1,29 @@
 """How much a peer may send us on a channel: receive windows, their growth, and the budget of all.
 
 RFC 4254 section 5.2 leaves the window to the receiver.  OpenSSH fixes it at 2 MiB, which caps a
-flow at 2 MiB per round trip.  Ours starts there and doubles while the peer exhausts it, our side
-keeps up (PuTTY's rule) and the path is long enough for a larger one to help: beyond twice the
-bandwidth-delay product a window only queues bytes in front of everybody else's.
+flow at 2 MiB per round trip.  Ours starts there and doubles while it is smaller than twice the
+bandwidth-delay product: what passes in one round trip is as much as the window lets pass, so a
+larger one helps.  Beyond that a window only queues bytes in front of everybody else's.
+
+The peer's side of the window cannot be watched from here: what we credit counts as room at once,
+although the peer learns of it half a round trip later.  So the rate decides, not the room.
 """
 
 from __future__ import annotations
+
+from netkit.errors import LocalProtocolError
 
 INITIAL_WINDOW = 2 << 20
 MINIMUM_WINDOW = 32 << 10
 MAXIMUM_WINDOW = 64 << 20
 UNKNOWN_PATH_WINDOW = 16 << 20
 """Ceiling while the round trip is unknown, because the peer answers no request."""
+
+SHORTEST_SAMPLE = 0.01
+"""Seconds a rate is measured over at least: over less, the batches of one wake-up are noise."""
+
+LONGEST_SAMPLE = 1.0
+"""Seconds in which a whole window has to pass where the round trip is unknown."""
 
 PROCESS_BUDGET = 256 << 20
 
@@ -56,7 +67,8 @@ class ReceiveWindow:
         size: bytes the peer may send beyond what the reader has taken.
         left: bytes it may still send now.
         taken: bytes the reader took that have not been credited yet.
-        exhausted: the peer came to the end of the window since the last credit.
+        exhausted: the window may be what holds the peer up; cleared by a caller whose own reader
+            is behind.  Set again with every sample; asked where the round trip is unknown.
     """
 
     __slots__ = ("_epoch", "_passed", "budget", "exhausted", "left", "size", "taken")
@@ -69,7 +81,7 @@ class ReceiveWindow:
             budget.granted += size
         self.size = self.left = size
         self.taken = 0
-        self.exhausted = False
+        self.exhausted = True
         self._epoch = 0.0
         self._passed = 0
 
@@ -77,6 +89,9 @@ class ReceiveWindow:
         """Say that the reader took ``count`` bytes; return how much to credit the peer, or 0.
 
         A quarter of the window is credited at a time: the peer never idles and adjusts are few.
+
+        Raises:
+            LocalProtocolError: more was taken than the peer had sent.
         """
         self.taken += count
         if self.taken * 4 < self.size:
@@ -84,28 +99,39 @@ class ReceiveWindow:
         credit, self.taken = self.taken, 0
         self._passed += credit
         self.left += credit
+        if self.left > self.size:
+            raise LocalProtocolError(f"took {self.left - self.size} bytes that were never sent")
         return credit
 
     def grow(self, now: float, round_trip: float) -> int:
-        """After a credit, with a reader that keeps up: return how much to add to it.
+        """After a credit: return how much to add to it, for a window that holds the peer up.
 
         ``now`` and ``round_trip`` are seconds; a round trip of 0 is unknown.
         """
-        if not self.exhausted:
-            return 0
-        self.exhausted = False
-        rate = self._passed / max(now - self._epoch, 1e-6) if self._epoch else 0.0
-        self._epoch, self._passed = now, 0
+        elapsed = now - self._epoch
+        if not self._epoch or elapsed > 2 * max(round_trip, LONGEST_SAMPLE):
+            # The first credit, or the first after a pause, which says nothing about the path.
+            return self._sample(now)
         if round_trip:
-            ceiling = min(int(2 * rate * round_trip), MAXIMUM_WINDOW)
+            if elapsed < round_trip or elapsed < SHORTEST_SAMPLE:
+                return 0
+            ceiling = min(int(2 * round_trip * self._passed / elapsed), MAXIMUM_WINDOW)
         else:
-            ceiling = UNKNOWN_PATH_WINDOW
+            if self._passed < self.size:
+                return 0
+            helps = self.exhausted and elapsed <= LONGEST_SAMPLE
+            ceiling = UNKNOWN_PATH_WINDOW if helps else 0
+        self._sample(now)
         extra = min(self.size * 2, MAXIMUM_WINDOW) - self.size
         if self.size >= ceiling or extra <= 0 or not self.budget.grow(extra):
             return 0
         self.size += extra
         self.left += extra
         return extra
+
+    def _sample(self, now: float) -> int:
+        self._epoch, self._passed, self.exhausted = now, 0, True
+        return 0
 
     def close(self) -> None:
         """Give the window back to the budget."""

@@ -10,7 +10,7 @@ import pytest
 
 from netkit.events import FlowClosed
 from support import targets
-from support.gateways import TestGateway, dynamic, local, read_all, remote, tunnel, unix
+from support.tunnels import TestGateway, dynamic, local, read_all, remote, tunnel, unix
 
 MATRIX = 24 << 20
 """Bytes each way of the relay matrix: more than every buffer on the way holds."""

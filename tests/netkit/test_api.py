@@ -1,17 +1,26 @@
 from __future__ import annotations
 
 import importlib
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from support.sshd import Sshd
 
 import netkit
 from netkit import api, events
 from netkit.errors import AuthenticationError, HostKeyError, UsageError
-from netkit.model import Endpoint, ForwardKind, ForwardSpec, Gateway, HostKeyPolicy, Keepalive
+from netkit.model import (
+    Endpoint,
+    ForwardKind,
+    ForwardSpec,
+    Gateway,
+    HostKeyPolicy,
+    Keepalive,
+    TunnelSpec,
+)
+from support.sshd import Sshd
 
 
 class FakeTunnel:
@@ -29,17 +38,17 @@ class FakeTunnel:
 @pytest.fixture
 def specs(monkeypatch):
     """Replace everything behind the spec; yields the specs that were asked for."""
-    seen = []
-    monkeypatch.setattr("netkit.environment.read_environment", lambda spec: seen.append(spec))
+    seen: list[TunnelSpec] = []
+    monkeypatch.setattr("netkit.environment.read_environment", seen.append)
     monkeypatch.setattr("netkit.plan.make_plan", lambda spec, environment: ("plan", spec))
     monkeypatch.setattr("netkit.engine.tunnel.Tunnel", FakeTunnel)
     return seen
 
 
 def test_strings_are_local_forwards(specs):
-    tunnel = netkit.open_tunnel("me@gw:2222", ["127.0.0.1:0:db:5432"])
+    tunnel: object = netkit.open_tunnel("me@gw:2222", ["127.0.0.1:0:db:5432"])
     assert tunnel is FakeTunnel.made
-    assert tunnel.starts == 1
+    assert FakeTunnel.made.starts == 1
     assert specs[0].gateway == Gateway("gw", "me", 2222)
     (forward,) = specs[0].forwards
     assert (forward.kind, forward.bind, forward.to) == (
@@ -147,6 +156,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = netkit.nosuch
 
 
+@pytest.mark.slow
 def test_types_are_seen_by_a_checker(tmp_path):
     (tmp_path / "use.py").write_text(
         "import netkit\n"
@@ -156,14 +166,11 @@ def test_types_are_seen_by_a_checker(tmp_path):
         "    reveal_type(tunnel.wait(1.0))\n"
         "    reveal_type(tunnel.open('h', 1))\n"
     )
+    options = ["--strict", "--follow-imports=silent", "--cache-dir", str(tmp_path / "cache")]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "use.py"]
-        + ["--cache-dir", str(tmp_path / "cache")],
+        [sys.executable, "-m", "mypy", *options, "use.py"],
         cwd=tmp_path,
-        env={
-            "PYTHONPATH": str(Path(netkit.__file__).parents[1]),
-            "MYPYPATH": str(Path(netkit.__file__).parents[1]),
-        },
+        env={"MYPYPATH": str(Path(netkit.__file__).parents[1])},
         capture_output=True,
         text=True,
         check=False,
@@ -199,10 +206,9 @@ def test_a_real_tunnel(sshd):
     target = f"127.0.0.1:{sshd.port}"
     with netkit.open_tunnel("gw", [f"127.0.0.1:0:{target}"], config_file=config(sshd)) as tunnel:
         address = tunnel.forwards[0].address
+        assert isinstance(address, Endpoint)
         assert tunnel.local_bind_port == address.port
         assert tunnel.status.state is netkit.State.UP
-        import socket
-
         with socket.create_connection((address.host, address.port), 10) as sock:
             assert sock.recv(4) == b"SSH-"
         with tunnel.open("127.0.0.1", sshd.port) as sock:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from support.cli import environment, process
 
 # Stops in the middle of an import, tells so, and goes on when told.
@@ -35,6 +36,7 @@ def test_version(tmp_path):
 
 def test_ctrl_c_while_modules_load_is_quiet(tmp_path):
     with process(["-c", SLOW_IMPORT], home=tmp_path, stdin=subprocess.PIPE) as child:
+        assert child.stdout is not None
         assert child.stdout.readline() == "importing\n"
         child.send_signal(2)
         out, err = child.communicate(timeout=20)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from netkit import events
 from netkit.cli.main import run
@@ -96,7 +97,7 @@ class Outcome:
     err: str
 
 
-def run_cli(*argv: str, tunnel: FakeTunnel | None = None, **services: object) -> Outcome:
+def run_cli(*argv: str, tunnel: Any = None, **services: Any) -> Outcome:
     """Run the command line in this process, with fakes; no stream is a terminal."""
     ports = Services(plan=services.pop("plan", plan_of), tunnel=tunnel or FakeTunnel(), **services)
     out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)  # click writes bytes as well
@@ -130,7 +131,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def process(
-    argv: Sequence[str], *, home: Path, tty: int | None = None, **options: object
+    argv: Sequence[str], *, home: Path, tty: int | None = None, **options: Any
 ) -> Iterator[subprocess.Popen[str]]:
     """Start Python with ``argv`` in a session of its own; ends it afterwards.
 
@@ -146,7 +147,7 @@ def process(
 
             fcntl.ioctl(tty, termios.TIOCSCTTY, 0)
 
-    settings = {
+    settings: dict[str, Any] = {
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,
@@ -154,8 +155,12 @@ def process(
         "text": True,
         **options,
     }
+    # preexec_fn: nothing else resets an ignored signal or gives a terminal between fork and exec
     child = subprocess.Popen(
-        [sys.executable, *argv], start_new_session=True, preexec_fn=prepare, **settings
+        [sys.executable, *argv],
+        start_new_session=True,
+        preexec_fn=prepare,  # noqa: PLW1509 - there is no thread of ours that could hold a lock
+        **settings,
     )
     try:
         yield child

@@ -91,7 +91,9 @@ class SshTransport(Transport):
         super().__init__(sock, packetizer_class=packetizer_class)
         self.name = "netkit-link"
         self.set_log_channel(LOG_CHANNEL)
-        self.banner_timeout = self.handshake_timeout = timeout
+        self.banner_timeout = timeout
+        # the caller's own deadline comes first, and tells a slow gateway from one that hung up
+        self.handshake_timeout = timeout + 1
         self.offer = offer
         self.agreed: Agreed | None = None
         self.agreed_reverse: Agreed | None = None
@@ -135,9 +137,18 @@ class SshTransport(Transport):
         self.active = False
         self.packetizer.close()
         self.packetizer.complete_handshake()  # ends the timer thread of paramiko's packetizer
-        self.sock.close()
         if self.is_alive():
+            # The thread waits for this very socket; closed under it, its number could be another's.
             self.join(timeout)
+        self.sock.close()
+
+    def run(self) -> None:
+        """Run the connection; whatever ends it, the packetizer is closed in its own thread."""
+        try:
+            super().run()
+        finally:
+            # paramiko leaves that out where `shut` was called while a message was on its way
+            self.packetizer.close()
 
     # what paramiko calls
 

@@ -65,6 +65,14 @@ def establish(
         transport = SshTransport(
             sock, offer, packetizer_class=packetizer_class, timeout=hop.connect_timeout
         )
+    except OSError as error:
+        sock.close()
+        raise GatewayUnreachableError(
+            "the connection was closed before it could be used",
+            code="closed-early",
+            cause=str(error),
+            retryable=True,
+        ) from error
     except BaseException:
         sock.close()
         raise

@@ -5,10 +5,10 @@ import shutil
 import subprocess
 
 import pytest
-from support.cli import ROOT, run_cli
 
 from netkit.cli import completion
 from netkit.cli.main import COMPLETE_VARIABLE, cli
+from support.cli import ROOT, run_cli
 
 
 @pytest.mark.parametrize(

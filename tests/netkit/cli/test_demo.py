@@ -10,13 +10,13 @@ import tempfile
 import threading
 
 import pytest
-from support.cli import FakeForward, run_cli
-from support.peers import require
 
 from netkit.cli import demo
 from netkit.cli.demo_target import Transfer
 from netkit.errors import AuthenticationError
 from netkit.model import Endpoint, Gateway, HostKeyPolicy
+from support.cli import FakeForward, run_cli
+from support.peers import require
 
 
 class FakeGateway:

@@ -83,7 +83,7 @@ def test_an_upload_that_ends_early_is_not_answered(target):
 
 
 def test_stop_ends_a_transfer(target):
-    results = []
+    results: list[object] = []
 
     def fetch():
         try:

@@ -7,10 +7,10 @@ import threading
 from dataclasses import replace
 
 import pytest
-from support.cli import LINK_UP, FakeTunnel, plan_of, run_cli
 
 from netkit import errors, events
 from netkit.model import Fix, ForwardKind
+from support.cli import LINK_UP, FakeTunnel, plan_of, run_cli
 
 RDP = ("forward", "gw", "--bind", "127.0.0.2:3389", "--to", "10.0.0.5:3389")
 

@@ -4,12 +4,12 @@ import os
 import signal
 
 import pytest
-from support.cli import run_cli
 
 from netkit import events
 from netkit.cli.gateway import read_authorized_keys
 from netkit.errors import BindError, UsageError
 from netkit.model import Endpoint
+from support.cli import run_cli
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx me@home"
 

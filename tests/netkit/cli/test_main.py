@@ -5,14 +5,17 @@ import importlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
-from support.cli import environment, run_cli
 
 from netkit import __version__
 from netkit.cli import main
 from netkit.errors import HostKeyError
+from support.cli import environment, run_cli
+
+FULL = Path("/dev/full")
 
 
 def test_version():
@@ -66,8 +69,10 @@ def test_help_of_a_command(name):
         ),
         (
             ["completion"],
-            "netkit: missing argument '{bash|zsh|fish|powershell}'."
-            " Choose from: bash, zsh, fish, powershell [usage]",
+            (
+                "netkit: missing argument '{bash|zsh|fish|powershell}'."
+                " Choose from: bash, zsh, fish, powershell [usage]"
+            ),
             "netkit completion --help",
         ),
     ],
@@ -128,9 +133,9 @@ def netkit(*argv: str, tmp_path, **options):
 
 @pytest.mark.parametrize("argv", [["--help"], ["forward", "--help"], ["completion", "bash"]])
 def test_full_disk(argv, tmp_path):
-    if not os.path.exists("/dev/full"):
+    if not FULL.exists():
         pytest.skip("no /dev/full here")
-    with open("/dev/full", "w") as full:
+    with FULL.open("w") as full:
         done = netkit(*argv, tmp_path=tmp_path, capture_output=False, stdout=full, stderr=-1)
     assert done.returncode == 3
     assert done.stderr.startswith(

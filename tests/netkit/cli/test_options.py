@@ -16,7 +16,7 @@ from netkit.model import Endpoint, ForwardKind, Gateway, HostKeyPolicy, Keepaliv
 @options.gateway_options
 @options.forward_options
 @click.pass_context
-def command(ctx, gateway, **values):
+def command(ctx, /, gateway, **values):
     return options.tunnel_spec(gateway or "gw", options.forwards_of(ctx), values)
 
 
@@ -101,7 +101,7 @@ def test_kinds_keep_their_order():
     ],
 )
 def test_a_to_without_its_bind_is_an_error(argv):
-    with pytest.raises(UsageError, match="--to .* follows no --bind") as caught:
+    with pytest.raises(UsageError, match=r"--to .* follows no --bind") as caught:
         spec(*argv)
     assert caught.value.code == "to-without-bind"
 

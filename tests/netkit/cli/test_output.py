@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -158,12 +159,12 @@ def test_silence_keeps_the_descriptor(tmp_path, monkeypatch):
         output.silence_stdout()
         file.write("lost")
         file.flush()
-        assert os.fstat(file.fileno()).st_rdev == os.stat(os.devnull).st_rdev
+        assert os.fstat(file.fileno()).st_rdev == Path(os.devnull).stat().st_rdev
     assert (tmp_path / "out").read_text() == ""
 
 
 def test_printer_prints_in_order_and_ends():
-    seen = []
+    seen: list[events.Event] = []
     printer = EventPrinter(seen.append)
     notices = [events.Notice(code=str(number), text="") for number in range(100)]
     for notice in notices:
@@ -173,7 +174,8 @@ def test_printer_prints_in_order_and_ends():
 
 
 def test_printer_never_blocks_and_drops_flows_only():
-    seen, go = [], threading.Event()
+    seen: list[events.Event] = []
+    go = threading.Event()
 
     def show(event):
         go.wait(10)
@@ -186,9 +188,11 @@ def test_printer_never_blocks_and_drops_flows_only():
     go.set()
     printer.close(10)
     assert NOTICE in seen
-    assert seen[-1].code == "events-dropped"
+    last = seen[-1]
+    assert isinstance(last, events.Notice)
+    assert last.code == "events-dropped"
     assert len(seen) < 10_050
-    dropped = int(seen[-1].text.split()[0])
+    dropped = int(last.text.split()[0])
     assert sum(isinstance(event, events.FlowFailed) for event in seen) + dropped == 10_500
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import json
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.cli import LINK_UP
 
 from netkit import errors, events
 from netkit.cli import render
@@ -21,6 +21,7 @@ from netkit.model import (
     Keepalive,
     Plan,
 )
+from support.cli import LINK_UP
 
 HOP = Hop(
     alias="gw",
@@ -134,7 +135,7 @@ def test_bug_lines_with_the_traceback():
     assert lines[-1] == "  next:  report the traceback above"
 
 
-FLOW = {"flow": 3, "forward": None}
+FLOW: dict[str, Any] = {"flow": 3, "forward": None}
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import termios
 import threading
 
 import pytest
-from support.waiting import wait_until
 
 from netkit.cli import terminal
 from netkit.cli.terminal import TerminalPrompter, host_key_text, read_password
 from netkit.errors import UsageError
 from netkit.prompt import HostKeyQuestion
+from support.waiting import wait_until
 
 QUESTION = HostKeyQuestion(
     host="[gw]:2222",

@@ -123,7 +123,7 @@ def test_duplicates(forwards: tuple[str, ...]):
 
 
 def test_duplicates_within_the_configuration():
-    with pytest.raises(UsageError, match="LocalForward 1 .* LocalForward 1 "):
+    with pytest.raises(UsageError, match=r"LocalForward 1 .* LocalForward 1 "):
         plan(options={"localforward": ("1 [a]:1", "1 [b]:1")})
 
 

@@ -88,7 +88,12 @@ def test_errors_name_file_and_line(text: str, message: str):
 
 def test_command_runs_only_when_everything_before_held():
     ran: list[str] = []
-    facts = replace(FACTS, run=lambda command: bool(ran.append(command)) or True)
+
+    def run(command: str) -> bool:
+        ran.append(command)
+        return True
+
+    facts = replace(FACTS, run=run)
     evaluate_match("host nobody exec x", HERE, facts)
     assert ran == []
     assert evaluate_match("host gw.example exec x", HERE, facts).matched
