@@ -24,9 +24,13 @@ class LoadError(Exception):
     """The flow under test did not do what a TCP connection does."""
 
 
-def connect(port: int) -> socket.socket:
-    """A connection with Nagle's algorithm off."""
-    flow = socket.create_connection(("127.0.0.1", port), timeout=60)
+def connect(port: int, receive_buffer: int = 0) -> socket.socket:
+    """A connection with Nagle's algorithm off, and a receive buffer of fixed size if given."""
+    flow = socket.socket()
+    flow.settimeout(60)
+    if receive_buffer:
+        flow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    flow.connect(("127.0.0.1", port))
     flow.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return flow
 
@@ -36,9 +40,11 @@ def say(answer: Answer) -> None:
     print(json.dumps(answer), flush=True)
 
 
-def open_bulk(port: int, kind: bytes, size: int, seconds: float) -> pump.Transfer:
+def open_bulk(
+    port: int, kind: bytes, size: int, seconds: float, receive_buffer: int = 0
+) -> pump.Transfer:
     """A flow to the bulk target that has been told what to do."""
-    flow = connect(port)
+    flow = connect(port, receive_buffer)
     flow.sendall(pump.HEADER.pack(kind, size, int(seconds * 1e9)))
     return pump.Transfer(flow)
 
@@ -210,7 +216,8 @@ def idle(options: argparse.Namespace) -> Answer:
 def stall(options: argparse.Namespace) -> Answer:
     """``flows`` downloads that take ``bytes`` each at full speed and then read no more.
 
-    Reading first matters: it lets a window that adapts grow as far as it will.
+    Reading first matters: it lets a window that adapts grow as far as it will.  The socket's buffer
+    is small, because what the kernel holds is not held by the client.
     """
     held: list[pump.Transfer] = []
 
@@ -223,7 +230,7 @@ def stall(options: argparse.Namespace) -> Answer:
 
     engine = pump.Pump(after)
     for _ in range(options.flows):
-        transfer = open_bulk(options.port, pump.DOWNLOAD, 0, 0)
+        transfer = open_bulk(options.port, pump.DOWNLOAD, 0, 0, 65536)
         transfer.plan(0, pump.ENDLESS)
         engine.add(transfer)
     while engine.transfers:

@@ -134,7 +134,7 @@ def raise_limits() -> None:
 
 
 def interrupt(_number: int, _frame: object) -> None:
-    """SIGTERM and SIGHUP clean up as Ctrl-C does."""
+    """SIGTERM and SIGHUP clean up as Ctrl-C does, even where a shell had that ignored."""
     raise KeyboardInterrupt
 
 
@@ -154,8 +154,8 @@ def main() -> int:
         talk(f"peers.py: {error}")
         return 2
     settings = settings_of(options)
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGHUP, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     raise_limits()
     names = dict.fromkeys(row.experiment for row in rows)
     facts = machine_facts(settings)

@@ -124,7 +124,7 @@ class Processes:
         waiter.register(child.stdout, select.POLLIN)
         if not waiter.poll(int(limit * 1000)):
             self.stop(child)
-            raise ProcessWedgedError(f"no result within {limit:.0f} s")
+            raise ProcessWedgedError(f"no result within {limit:g} s")
         line = child.stdout.readline()
         if not line:
             ended_within(child, 5)

@@ -11,8 +11,9 @@ import errno
 import socket
 from typing import TYPE_CHECKING
 
+from netkit.engine.goodbye import Farewell, reset
 from netkit.engine.loop import ERROR, READ
-from netkit.engine.relay import Farewell, Flow, reset
+from netkit.engine.relay import Flow
 from netkit.wire.messages import string, u32
 from netkit.wire.open_failures import Failure, classify_open_failure
 from netkit.wire.proxy import NeedMore, ProxyServer, Refused, Request

@@ -15,6 +15,10 @@ REQUEST = "keepalive@openssh.com"
 """Every server answers it: with success, or with failure because it does not know it."""
 
 
+SAMPLES = 3
+"""Round trips measured at the start: one may wait for a delayed acknowledgement, hardly all."""
+
+
 class KeepaliveClock:
     """Keepalives of one link (ssh_config(5) ServerAliveInterval, but any byte counts as life).
 
@@ -28,9 +32,9 @@ class KeepaliveClock:
         self._asked = 0
 
     def start(self, keepalive: Keepalive) -> None:
-        """Begin, with one request that measures the round trip."""
+        """Begin, with a few requests one after another that measure the round trip."""
         self._keepalive = keepalive
-        self.ask()
+        self.ask(SAMPLES)
         if keepalive.interval > 0:
             self._schedule(self._first())
 
@@ -38,14 +42,16 @@ class KeepaliveClock:
         keepalive = self._keepalive
         return keepalive.interval if keepalive.count > 1 else keepalive.interval / 2
 
-    def ask(self) -> None:
-        """Send one request; its answer measures the round trip."""
+    def ask(self, samples: int = 1) -> None:
+        """Send one request, whose answer measures the round trip, and ``samples`` in all."""
         sent = time.monotonic()
 
         def answered(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
             round_trip = time.monotonic() - sent
             best = self._link.round_trip
             self._link.round_trip = min(best, round_trip) if best else round_trip
+            if samples > 1:
+                self.ask(samples - 1)
 
         self._link.ask(REQUEST, b"", answered)
 

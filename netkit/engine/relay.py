@@ -13,12 +13,12 @@ Everything here runs in the thread of the link's loop.
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import struct
 from typing import TYPE_CHECKING, Protocol
 
+from netkit.engine.goodbye import LINGER_LIMIT, Farewell, reset
 from netkit.engine.loop import ERROR, HANGUP, READ, READ_HANGUP, WRITE
+from netkit.engine.outbox import Outbox
 from netkit.engine.stream import SLOT, SLOT_DATA, SLOTS
 from netkit.wire.channel import ChannelState
 from netkit.wire.mux import DATA_HEADER
@@ -33,18 +33,11 @@ if TYPE_CHECKING:
 FLUSH_LIMIT = 30.0
 """Seconds that a closed channel waits for a slow local reader to take its last bytes."""
 
-LINGER_LIMIT = 5.0
-"""Seconds that a finished flow reads on from a local side that still sends.  Closing at once would
-make the kernel send RST, which may destroy the answer before the local side has read it."""
-
 RECENT = 0.05
 """Seconds over which a flow's traffic counts when flows take turns."""
 
 UNREAD = "the local side closed before it had read everything"
-MAX_BATCH = 256
 HAS_RECVMSG = hasattr(socket.socket, "recvmsg_into")
-HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _SLOT_HEAD = SLOT_PREFIX + DATA_HEADER
 
 
@@ -58,13 +51,6 @@ class Opening(Protocol):
         """The open was refused; return a farewell for the local side, None to reset it."""
 
 
-def reset(sock: socket.socket) -> None:
-    """Close with RST instead of FIN, where the kind of socket has one (socket(7) SO_LINGER)."""
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    sock.close()
-
-
 class Flow:
     """One connection: a local socket, a channel, and what is under way between them.
 
@@ -75,14 +61,11 @@ class Flow:
     """
 
     __slots__ = (
-        "_batch",
-        "_batch_bytes",
         "_bulk",
         "_epoch",
         "_hung_up",
         "_local_eof",
         "_peer_gone",
-        "_pending",
         "_shut_done",
         "_shut_due",
         "_timer",
@@ -95,6 +78,7 @@ class Flow:
         "link",
         "number",
         "opening",
+        "outbox",
         "prefix",
         "readable",
         "recent",
@@ -122,6 +106,7 @@ class Flow:
         self.opening: Opening | None = None
         self.source = ""
         self.target = ""
+        self.outbox = Outbox(sock)
         self.prefix = b""
         self.readable = False
         self.recent = 0
@@ -129,14 +114,11 @@ class Flow:
         self.delivered = 0
         self.started = link.loop.now
         self.done = False
-        self._batch: list[memoryview | bytes] = []
-        self._batch_bytes = 0
         self._bulk = False
         self._epoch = 0.0
         self._hung_up = False
         self._local_eof = False
         self._peer_gone = False
-        self._pending: bytearray | None = None
         self._shut_due = False
         self._shut_done = False
         self._timer: Timer | None = None
@@ -196,8 +178,8 @@ class Flow:
         if self._timer is not None:
             self._timer.cancel()
         self.link.loop.remove(self.fd)
-        self._pending = None
-        self._batch.clear()
+        self.outbox.drop()
+        self.channel.user = None
 
     @property
     def is_bulk(self) -> bool:
@@ -215,7 +197,7 @@ class Flow:
             if not self._local_waits():
                 self.link.flow_cancelled(self)
             return
-        if events & WRITE and (self._pending or self._shut_due or self._peer_gone):
+        if events & WRITE and (self.outbox.pending or self._shut_due or self._peer_gone):
             self.flush()
         if events & (READ | READ_HANGUP | HANGUP) and not self.done:
             if events & (READ_HANGUP | HANGUP):
@@ -346,10 +328,10 @@ class Flow:
 
     def deliver(self, view: memoryview) -> None:
         """Take data of the channel; it is written at the end of the batch, by `flush`."""
-        if not self._batch_bytes:
+        outbox = self.outbox
+        if not outbox.size:
             self.link.touched.append(self)
-        self._batch.append(view)
-        self._batch_bytes += len(view)
+        outbox.add(view)
 
     def _tell(self, data: bytes) -> None:
         """Write our own words, which cost the peer no window."""
@@ -366,99 +348,53 @@ class Flow:
     def peer_eof(self) -> None:
         """The peer sends no more: shut down behind what is still to be written."""
         self._shut_due = True
-        if not self._batch_bytes:
+        if not self.outbox.size:
             self.flush()
 
     def peer_closed(self) -> None:
         """The peer closed the channel: end behind what is still to be written."""
         self._peer_gone = True
-        if not self._batch_bytes:
+        if not self.outbox.size:
             self.flush()
 
     def flush(self) -> None:
         """Write what arrived to the local socket and credit what it took."""
         if self.done:
             return
-        if self._batch_bytes or self._pending:
-            taken = self._write()
+        outbox = self.outbox
+        if outbox.size or outbox.pending is not None:
+            taken = outbox.write()
             if taken:
-                self.delivered += taken
-                window = self.channel.window
-                if self._pending:
-                    window.exhausted = False
-                link = self.link
-                link.mux.taken(self.channel, taken, link.loop.now, link.round_trip)
-        if not self._pending:
+                self._credit(taken)
+            if outbox.failed and not self._write_dead:
+                self._stop_writing()
+                return
+        if outbox.pending is None:
             if self._shut_due or self._peer_gone:
                 self._end_of_channel()
-        elif self._peer_gone and self._timer is None:
+            return
+        self.link.loop.want(self.fd, WRITE)
+        if self._peer_gone and self._timer is None:
             self._timer = self.link.loop.call_later(
                 FLUSH_LIMIT, lambda: self.abort("the local side did not take its last bytes")
             )
 
-    def _write(self) -> int:
-        batch, total = self._batch, self._batch_bytes
-        self._batch_bytes = 0
-        if self._write_dead:
-            batch.clear()
-            return total
-        if self._pending:
-            for view in batch:
-                self._pending += view
-            batch.clear()
-            return self._write_pending()
-        if len(batch) > MAX_BATCH or (len(batch) > 1 and not HAS_SENDMSG):
-            batch[:] = [b"".join(batch)]
-        try:
-            count = self.sock.send(batch[0]) if len(batch) == 1 else self.sock.sendmsg(batch)
-        except (BlockingIOError, InterruptedError):
-            count = 0
-        except OSError:
-            batch.clear()
-            return self._write_failed(total)
-        if count < total:
-            self._keep(batch, count)
-        batch.clear()
-        return count
+    def _credit(self, taken: int) -> None:
+        self.delivered += taken
+        if self.outbox.pending is not None:
+            # Our side does not keep up, so a larger window would only fill with more.
+            self.channel.window.exhausted = False
+        link = self.link
+        link.mux.taken(self.channel, taken, link.loop.now, link.round_trip)
 
-    def _keep(self, batch: list[memoryview | bytes], written: int) -> None:
-        """Own a copy of what the kernel did not take; the batch's buffer is used again."""
-        pending = bytearray()
-        for view in batch:
-            if written >= len(view):
-                written -= len(view)
-            else:
-                pending += view[written:]
-                written = 0
-        self._pending = pending
-        self.link.loop.want(self.fd, WRITE)
-
-    def _write_pending(self) -> int:
-        pending = self._pending
-        assert pending is not None
-        try:
-            count = self.sock.send(pending)
-        except (BlockingIOError, InterruptedError):
-            count = 0
-        except OSError:
-            return self._write_failed(len(pending))
-        if count == len(pending):
-            self._pending = None
-        else:
-            del pending[:count]
-            self.link.loop.want(self.fd, WRITE)
-        return count
-
-    def _write_failed(self, unwritten: int) -> int:
-        """The local side reads no more: drop what comes, but send on what it had still said."""
+    def _stop_writing(self) -> None:
+        """The local side reads no more: what comes is dropped, but what it still said is sent."""
         self._write_dead = True
-        self._pending = None
         if self._local_eof:
             self._finish(UNREAD)
         else:
             self._make_ready()
             self._hung_up = True
-        return unwritten
 
     def _end_of_channel(self) -> None:
         if self._peer_gone and not self.channel.eof_received:
@@ -484,42 +420,3 @@ class Flow:
 
     def __repr__(self) -> str:
         return f"<Flow {self.number} {self.source} -> {self.target} {self.channel!r}>"
-
-
-class Farewell:
-    """A last short message to a local side, and a close that does not destroy it.
-
-    Closing a socket with unread input sends RST, which can overtake the message; so what still
-    comes is read and dropped for a moment.
-    """
-
-    def __init__(self, link: Link, sock: socket.socket, message: bytes) -> None:
-        self._link = link
-        self._sock = sock
-        link.handshakes.add(self)
-        self._timer = link.loop.call_later(LINGER_LIMIT, self.abort)
-        try:
-            sock.send(message)
-            sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            # The client left or does not read: there is nobody to say goodbye to.
-            pass
-        link.loop.add(sock.fileno(), READ, self._ready)
-
-    def _ready(self, _events: int) -> None:
-        try:
-            while self._sock.recv(65536):
-                pass
-        except (BlockingIOError, InterruptedError):
-            self._link.loop.rearm_read(self._sock.fileno())
-            return
-        except OSError:
-            pass
-        self.abort()
-
-    def abort(self) -> None:
-        """Close now."""
-        self._timer.cancel()
-        self._link.handshakes.discard(self)
-        self._link.loop.remove(self._sock.fileno())
-        self._sock.close()

@@ -8,6 +8,7 @@ so a later link can take over from a dead one without giving a port back.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import socket
 import threading
@@ -19,11 +20,11 @@ from typing import TYPE_CHECKING, Self
 
 from netkit.engine import listeners
 from netkit.engine.dynamic import ProxyClient
+from netkit.engine.hop_link import OPEN_TIME, Company, HopLink, connect
 from netkit.engine.link import Link
 from netkit.engine.open_socket import open_socket
 from netkit.engine.remote import RemoteForwards
 from netkit.errors import (
-    GatewayUnreachableError,
     LinkLostError,
     LocalProtocolError,
     NetkitError,
@@ -33,7 +34,6 @@ from netkit.events import (
     Event,
     ForwardBound,
     LinkDown,
-    LinkUp,
     Notice,
     Status,
     Stopping,
@@ -44,7 +44,6 @@ from netkit.model import (
     Endpoint,
     ForwardKind,
     ForwardSpec,
-    Hop,
     Keepalive,
     Plan,
     UnixPath,
@@ -52,14 +51,9 @@ from netkit.model import (
 from netkit.wire.messages import string, u32
 
 if TYPE_CHECKING:
-    from netkit.engine.transport.client import SshTransport
-    from netkit.engine.transport.dial import Connection
     from netkit.prompt import Prompter
 
 log = logging.getLogger("netkit.tunnel")
-
-OPEN_TIME = 30.0
-"""Seconds for a channel of `Tunnel.open` or a hop; sshd tries a dead target for two minutes."""
 
 STOP_TIME = 5.0
 """Seconds for each step of the way down before the next one is forced."""
@@ -76,16 +70,6 @@ class Forward:
     def address(self) -> Address:
         """The first address."""
         return self.addresses[0]
-
-
-@dataclass(slots=True)
-class _HopLink:
-    """One link of the chain and paramiko's transport, whose thread drives it."""
-
-    hop: Hop
-    link: Link
-    transport: SshTransport
-    connection: Connection
 
 
 class Tunnel:
@@ -110,7 +94,7 @@ class Tunnel:
         self._status = Status()
         self._status_lock = threading.Lock()
         self._listeners: list[listeners.Listener] = []
-        self._chain: list[_HopLink] = []
+        self._chain: list[HopLink] = []
         self._forwards: tuple[Forward, ...] = ()
         self._remotes: RemoteForwards | None = None
         self._cancelled = threading.Event()
@@ -186,64 +170,25 @@ class Tunnel:
                 self._listeners.append(listeners.bind(spec))
 
     def _connect(self) -> None:
+        hops = len(self.plan.hops)
+        company = Company(
+            prompter=self._prompter,
+            password=self._password,
+            emit=self._emit,
+            notice=self._notice,
+            cancelled=self._cancelled,
+        )
         for number, hop in enumerate(self.plan.hops, 1):
-            self._emit(Connecting(gateway=str(hop.alias), hop=number, hops=len(self.plan.hops)))
-            began = time.monotonic()
-            entry = self._connect_hop(hop, last=number == len(self.plan.hops))
+            self._emit(Connecting(gateway=hop.alias, hop=number, hops=hops))
+            through = self._chain[-1].link if self._chain else None
+            entry = connect(hop, through, company, observe=number == hops)
+            self._chain.append(entry)
+            entry.link.on_ended = functools.partial(self._link_ended, entry.link)
             self._check_cancelled()
-            agreed = entry.transport.agreed
-            assert agreed is not None
-            self._emit(
-                LinkUp(
-                    gateway=hop.alias,
-                    hop=number,
-                    hops=len(self.plan.hops),
-                    server=entry.transport.server_version,
-                    cipher=agreed.cipher,
-                    mac=agreed.mac,
-                    kex=agreed.kex,
-                    compression=agreed.compression,
-                    auth=entry.transport.auth_method,
-                    seconds=time.monotonic() - began,
-                )
+            entry.link.start_keepalive(
+                self.plan.keepalive if number == hops else Keepalive(interval=0)
             )
-        last = self._chain[-1].link
-        last.start_keepalive(self.plan.keepalive)
-
-    def _connect_hop(self, hop: Hop, *, last: bool) -> _HopLink:
-        # paramiko is loaded when it is needed, not when netkit is imported.
-        from netkit.engine.transport import packetizer, session  # noqa: PLC0415
-        from netkit.engine.transport.dial import Connection, dial  # noqa: PLC0415
-
-        if self._chain:
-            target = Endpoint(hop.host, hop.port)
-            sock = open_socket(self._chain[-1].link, target, OPEN_TIME)
-            connection = Connection(sock, str(target))
-        else:
-            connection = dial(hop, cancelled=self._cancelled, log=self._notice)
-        link = Link(connection.sock, observer=self._emit if last else None)
-        link.on_ended = lambda error: self._link_ended(link, error)
-        try:
-            transport = session.establish(
-                hop,
-                connection.sock,
-                packetizer_class=packetizer.driving(link),
-                prompter=self._prompter,
-                password=self._password if last else None,
-                log=self._notice,
-                cancelled=self._cancelled,
-            )
-        except BaseException as error:
-            link.end(None)
-            connection.close()
-            if link.error is not None and isinstance(error, GatewayUnreachableError):
-                raise _more_precise(error, link.error) from error
-            raise
-        entry = _HopLink(hop, link, transport, connection)
-        self._chain.append(entry)
-        if not last:
-            link.start_keepalive(Keepalive(interval=0))
-        return entry
+            self._emit(entry.up(number, hops))
 
     def _ask_remotes(self) -> None:
         link = self._chain[-1].link
@@ -343,9 +288,7 @@ class Tunnel:
             if self._ended.is_set():
                 return
             for entry in reversed(self._chain):
-                entry.transport.shut(STOP_TIME)
-                entry.link.wait(STOP_TIME)
-                entry.connection.close()
+                entry.close(STOP_TIME)
             for listener in self._listeners:
                 listener.detach()
                 listener.close()
@@ -416,8 +359,3 @@ def _source(peer: object) -> tuple[str, int]:
     if isinstance(peer, tuple) and len(peer) >= 2:
         return str(peer[0]), int(peer[1])
     return "127.0.0.1", 0
-
-
-def _more_precise(told: NetkitError, seen: NetkitError) -> NetkitError:
-    """Of what the login noticed and what the link saw, return what says more."""
-    return told if seen.code in ("link-closed", "stopped") else seen

@@ -154,8 +154,7 @@ class TestCloseWithoutEof:
 class TestOpenRefused:
     def test_client_of_a_local_forward_sees_a_reset(self, gateway: TestGateway):
         with targets.refuse() as closed, tunnel(gateway, forwards=[local(closed.address)]) as run:
-            with run.connect() as sock:
-                assert outcome(sock) == "reset"
+            assert run.how_it_ends() == "reset"
             failed = run.events.wait(FlowFailed)
             assert failed.code == "target-refused"
             assert failed.target == str(closed.address)
@@ -164,9 +163,8 @@ class TestOpenRefused:
 
     def test_even_when_it_has_sent_data(self, gateway: TestGateway):
         with targets.refuse() as closed, tunnel(gateway, forwards=[local(closed.address)]) as run:
-            with run.connect() as sock:
-                with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-                    sock.sendall(bytes(100_000))
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError), run.connect() as sock:
+                sock.sendall(bytes(100_000))
                 assert outcome(sock) == "reset"
             run.wait_idle()
 
@@ -226,8 +224,7 @@ def test_one_flow_after_the_other_leaves_nothing(gateway: TestGateway):
                 broken = run.connect()
                 exchange(broken, b"ping")
                 reset(broken)
-                with run.connect(1) as sock:
-                    assert outcome(sock) == "reset"
+                assert run.how_it_ends(1) == "reset"
 
             threads = [threading.Thread(target=use, args=(index,)) for index in range(16)]
             for thread in threads:

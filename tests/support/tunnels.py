@@ -244,6 +244,15 @@ class Run:
         """Return a socket connected to a forward, with a time limit on all it does."""
         return dial(self.address(index), timeout)
 
+    def how_it_ends(self, index: int = 0) -> str:
+        """Connect to a forward, send nothing, and return the `outcome`."""
+        try:
+            sock = self.connect(index)
+        except ConnectionResetError:
+            return "reset"  # it came faster than connect() returned
+        with sock:
+            return outcome(sock)
+
     @property
     def link(self) -> Any:
         """The link to the last gateway; a look inside."""

@@ -23,6 +23,7 @@ from netkit._version import __version__
 from netkit.engine.transport import signatures
 from netkit.engine.transport.algorithms import CERT, KEX, Agreed, Offer, agree, is_aead, type_of
 from netkit.engine.transport.hostcert import Certificate, parse_certificate
+from netkit.engine.transport.packetizer import LinkPacketizer
 from netkit.errors import GatewayUnreachableError, NetkitError, RemoteProtocolError
 from netkit.text.fingerprints import key_type
 from netkit.wire.banner import Identification
@@ -89,6 +90,8 @@ class SshTransport(Transport):
     ) -> None:
         """Wrap a connected socket; ``timeout`` seconds bound identification and key exchange."""
         super().__init__(sock, packetizer_class=packetizer_class)
+        if isinstance(self.packetizer, LinkPacketizer):
+            self.packetizer.failure = lambda: self.saved_exception
         self.name = "netkit-link"
         self.set_log_channel(LOG_CHANNEL)
         self.banner_timeout = timeout

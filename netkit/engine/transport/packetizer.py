@@ -12,15 +12,17 @@ import functools
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from paramiko.message import Message
 from paramiko.packet import NeedRekeyException
 
 from netkit.engine.link import Link, RekeyDueError
-from netkit.errors import LinkLostError, NetkitError
+from netkit.errors import LinkLostError, NetkitError, RemoteProtocolError
 from netkit.wire.banner import MAX_BYTES
 from netkit.wire.messages import NEWKEYS, USERAUTH_SUCCESS
+from netkit.wire.untrusted import printable
 
 if TYPE_CHECKING:
     from paramiko.packet import Packetizer
@@ -35,10 +37,15 @@ HIGHEST_KEX_MESSAGE = 49
 
 
 class LinkPacketizer:
-    """Drives ``link`` with the thread of a paramiko Transport."""
+    """Drives ``link`` with the thread of a paramiko Transport.
+
+    Attributes:
+        failure: says what ended the transport's thread, where that is not the link's doing.
+    """
 
     def __init__(self, link: Link) -> None:
         self.link = link
+        self.failure: Callable[[], BaseException | None] = _no_failure
         # Transport has just given the socket a timeout, which would put a poll() before each call.
         link.stream.sock.setblocking(False)
         self._initial_kex_done = False
@@ -60,7 +67,7 @@ class LinkPacketizer:
         self._closed = True
         thread = self.link.loop.thread
         if thread is None or thread is threading.current_thread():
-            self.link.end(self.link.error)
+            self.link.end(self.link.error or _loss(self.link, self.failure()))
         else:
             self.link.stop()
 
@@ -263,6 +270,26 @@ class LinkPacketizer:
 
     def set_keepalive(self, interval: int, callback: Any) -> None:
         """Ignored: `KeepaliveClock` notices dead peers, paramiko's keepalive cannot."""
+
+
+def _no_failure() -> None:
+    """What a transport says that does not know better."""
+
+
+def _loss(link: Link, error: BaseException | None) -> NetkitError:
+    if isinstance(error, NetkitError):
+        return error
+    if link.disconnect is not None:
+        code, text = link.disconnect
+        return LinkLostError(
+            "the gateway ended the connection",
+            code="link-disconnected",
+            cause=f"it said {printable(text, 200)!r} (code {code})",
+            retryable=True,
+        )
+    if error is None or isinstance(error, EOFError | OSError):
+        return LinkLostError("the gateway closed the connection", code="link-closed", retryable=True)
+    return RemoteProtocolError("broke the SSH protocol", cause=printable(str(error), 200))
 
 
 def driving(link: Link) -> type[Packetizer]:
