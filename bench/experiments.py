@@ -236,6 +236,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         functools.partial(held_memory, kind="stall", flows=1, read=100_000_000)
     ),
     "stalled-100": Experiment(
-        functools.partial(held_memory, kind="stall", flows=100, read=2_000_000)
+        functools.partial(held_memory, kind="stall", flows=100, read=5_000_000)
     ),
 }

@@ -109,7 +109,9 @@ class Gateways:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         port = free_port()
         config = self._directory / f"sshd_config-{port}"
-        config.write_text("\n".join([*self._lines(port), *algorithms(crypto), *options]) + "\n")
+        # sshd takes the first value of a keyword, so the options go before ours.
+        lines = [*options, *algorithms(crypto), *self._lines(port)]
+        config.write_text("\n".join(lines) + "\n")
         child = self._processes.start([program, "-D", "-e", "-f", str(config)])
         self._wait_for_banner(child, port)
         login = Login(

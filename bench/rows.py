@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Most memory that stalled readers together may cost a process, in MB; netkit's own budget for
-# data that waits for readers, and its fixed costs.
-STALLED_BUDGET_MB = 256
-# The ceiling of one flow's window is 64 MiB.
+# What all peers together may have sent and no reader has taken (netkit.wire.window): 256 MiB.
+STALLED_BUDGET_MB = 268.5
+# The ceiling of one flow's window there: 64 MiB.
 WINDOW_MB = 67.2
 
 

@@ -13,12 +13,13 @@ stops a tunnel, so they end with 0.
 from __future__ import annotations
 
 import os
-import queue
+import select
 import signal
-import sys
+import socket
 import threading
 import time
-from contextlib import contextmanager
+from collections import deque
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -66,27 +67,45 @@ Message = _Signalled | _Fault | _Done
 
 
 class Inbox:
-    """What the main thread waits for.  ``put`` may be called from a signal handler."""
+    """What the main thread waits for: messages of threads, and of signal handlers.
+
+    Waiting is a ``select`` on a socket that ``signal.set_wakeup_fd`` writes to as well.  In a
+    ``queue.get`` a signal that comes just before it blocks would wait for the next message: its
+    handler runs between byte codes only, and nothing interrupts the lock.
+    """
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._messages: deque[Message] = deque()
+        self._bell, self._ring = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ring.setblocking(False)
+
+    def close(self) -> None:
+        """Give the sockets back; later messages are lost."""
+        self._bell.close()
+        self._ring.close()
+
+    @property
+    def descriptor(self) -> int:
+        """For ``signal.set_wakeup_fd``."""
+        return self._ring.fileno()
 
     def put(self, message: Message) -> None:
-        self._queue.put(message)
+        """Add a message; from any thread, or a signal handler."""
+        self._messages.append(message)
+        with suppress(OSError):  # full: it rings already; closed: nobody waits
+            self._ring.send(b"\0")
 
     def get(self, deadline: float | None) -> Message | None:
         """Return the next message, or ``None`` at ``deadline`` (``time.monotonic``)."""
-        while True:
+        while not self._messages:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return None
-            # On Windows a wait without end cannot be interrupted by Ctrl-C.
-            if sys.platform == "win32":
-                left = 0.2 if left is None else min(left, 0.2)
-            try:
-                return self._queue.get(timeout=left)
-            except queue.Empty:
-                continue
+            select.select([self._bell], [], [], left)
+            with suppress(BlockingIOError):
+                self._bell.recv(4096)
+        return self._messages.popleft()
 
 
 def run_job(
@@ -102,7 +121,7 @@ def run_job(
     """
     inbox = Inbox()
     worker = threading.Thread(target=_work, args=(job, inbox), name="netkit-worker", daemon=True)
-    with _signals_to(inbox), _thread_faults_to(inbox):
+    with closing(inbox), _signals_to(inbox), _thread_faults_to(inbox):
         worker.start()
         message = inbox.get(None)
         if isinstance(message, _Done):
@@ -195,6 +214,7 @@ def _signals_to(inbox: Inbox) -> Iterator[None]:
         inbox.put(_Signalled(number))
 
     before = {}
+    before_wakeup = signal.set_wakeup_fd(inbox.descriptor, warn_on_full_buffer=False)
     for name in _SIGNALS:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
@@ -204,6 +224,7 @@ def _signals_to(inbox: Inbox) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(before_wakeup)
 
 
 @contextmanager

@@ -184,8 +184,10 @@ class ReverseProxy:
             flow.peer_eof()
 
     def peer_eof(self) -> None:
-        """The client sends no more."""
+        """The client sends no more; half a request is none."""
         self._eof = True
+        if self._dial is None:
+            self.abort()
 
     def peer_closed(self) -> None:
         """The client has gone."""

@@ -96,7 +96,7 @@ def connect(hop: Hop, through: Link | None, company: Company, *, observe: bool) 
         link.end(None)
         connection.close()
         seen = link.error
-        if isinstance(error, GatewayUnreachableError) and seen is not None:
+        if isinstance(error, GatewayUnreachableError) and seen not in (None, error):
             raise _more_precise(error, seen) from error
         raise
     return HopLink(hop, link, transport, connection, time.monotonic() - began)
@@ -113,4 +113,4 @@ def _reach(hop: Hop, through: Link | None, company: Company) -> Connection:
 
 def _more_precise(told: NetkitError, seen: NetkitError) -> NetkitError:
     """Of what the login noticed and what the link saw, return what says more."""
-    return told if seen.code in ("link-closed", "stopped") else seen
+    return told if seen.code in ("link-closed", "link-disconnected", "stopped") else seen

@@ -429,6 +429,8 @@ class Link:
                 handshake.abort()
             for flow in list(self.flows):
                 flow.abort(error.summary if error else "the link was closed")
+            for channel in self.mux.channels.values():
+                channel.window.close()  # the budget is the whole process's
             if self.on_ended is not None:
                 self.on_ended(self.error)
             self.stream.close()

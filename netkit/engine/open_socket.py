@@ -69,7 +69,7 @@ def _wait(link: Link, waiter: _Waiter, target: Endpoint, timeout: float) -> None
             raise link.error or LinkLostError("the link was closed", code="link-lost")
         if waited >= timeout:
             raise OpenError(
-                f"{target} did not answer within {timeout:.0f} s", code="target-timed-out"
+                f"{target} did not answer within {timeout:g} s", code="target-timed-out"
             )
     if waiter.failure is not None:
         reason, text = waiter.failure

@@ -233,9 +233,12 @@ class Flow:
             return self._drain_local()
         if self.prefix:
             self.prefix = self.prefix[self.link.mux.send(channel, self.prefix) :]
-            return not self.prefix and self.readable
+            return channel.send_window > 0 and (self.readable or bool(self.prefix))
         room = channel.send_window
         if room == 0:
+            # An end of data needs no window (RFC 4254 section 5.3).
+            if self._hung_up and not self._local_waits():
+                self._end_of_local()
             return False
         stream = self.link.stream
         packet = min(channel.send_packet, SLOT_DATA)

@@ -45,7 +45,7 @@ class LineReader:
         """
         end = self._buffer.find(b"\n", 0, MAX_BYTES + 1)
         if self.total + (len(self._buffer) if end < 0 else end) > MAX_BYTES:
-            raise flood(printable(bytes(self._buffer[:80]), 60))
+            raise flood(bytes(self._buffer[:80]))
         if end < 0:
             return None
         line = bytes(self._buffer[:end])
@@ -95,7 +95,7 @@ class Identification:
         if line.startswith(("HTTP/", "<html", "<!DOCTYPE", "<?xml")):
             raise self.not_ssh("a web server")
         if len(self.lines) > MAX_LINES or self._bytes > MAX_BYTES:
-            raise flood(printable(self.lines[0], 60))
+            raise self.flood()
         return False
 
     def ended(self, partial: bytes = b"") -> GatewayUnreachableError:
@@ -122,6 +122,10 @@ class Identification:
             retryable=True,
         )
 
+    def flood(self) -> GatewayUnreachableError:
+        """Return the error for a peer that talks on and on without a version line."""
+        return flood(self.lines[0] if self.lines else "")
+
     def not_ssh(self, guess: str, partial: bytes = b"") -> GatewayUnreachableError:
         """Return the error for a port where something else than SSH speaks."""
         said = printable(self.lines[0] if self.lines else partial, 60)
@@ -132,13 +136,13 @@ class Identification:
         )
 
 
-def flood(said: str) -> GatewayUnreachableError:
-    """Return the error for a peer that talks on and on without a version line."""
+def flood(said: str | bytes) -> GatewayUnreachableError:
+    """Return the error for a flood that began with ``said``."""
     return GatewayUnreachableError(
         "what answers on this port talks without end and is not an SSH server",
         code="banner-flood",
         cause=f"more than {MAX_LINES} lines or {MAX_BYTES} bytes without a version line, "
-        f"beginning {said!r}",
+        f"beginning {printable(said, 60)!r}",
     )
 
 

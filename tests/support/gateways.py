@@ -136,7 +136,7 @@ class OpenSsh:
         self.stop()
 
     def stop(self) -> None:
-        """End the client."""
-        self.process.terminate()
+        """End the client, also a stopped one."""
+        self.process.kill()
         self.process.wait()
         self._reader.join()

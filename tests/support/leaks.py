@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -28,7 +28,7 @@ class Thing:
 
     kind: str
     identity: tuple[object, ...]
-    text: str
+    text: str = field(compare=False)  # a process may rename itself, as sshd does
 
     def __str__(self) -> str:
         return f"{self.kind} {self.text}"

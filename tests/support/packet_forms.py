@@ -119,7 +119,7 @@ FORMS = (
 SEALED = tuple(form for form in FORMS if form.is_sealed)
 
 
-def put(reader: PacketReader, data: bytes | memoryview) -> int:
+def put(reader: PacketReader, data: bytes | bytearray | memoryview) -> int:
     """Receive as much of ``data`` as there is room for; return how much."""
     space = reader.space()
     count = min(len(space), len(data))
@@ -136,7 +136,7 @@ def opened(reader: PacketReader) -> Iterator[bytes]:
 
 def received(reader: PacketReader, stream: bytes, cuts: Iterable[int] = ()) -> list[bytes]:
     """Receive ``stream`` in pieces of these sizes, then the rest; return the payloads."""
-    payloads = []
+    payloads: list[bytes] = []
     rest = memoryview(stream)
     sizes = iter(cuts)
     while rest:

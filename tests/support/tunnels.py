@@ -40,7 +40,7 @@ from support import cli
 from support.asyncssh_server import AsyncsshServer
 from support.dropbear import Dropbear
 from support.sshd import Sshd, make_key
-from support.waiting import wait_until
+from support.waiting import holds_within
 
 NAMES = ("sshd", "dropbear", "asyncssh", "netkit")
 
@@ -261,11 +261,10 @@ class Run:
     def wait_idle(self, timeout: float = 10.0) -> None:
         """Wait until the link holds no flow, channel or handshake: nothing has leaked."""
         link = self.link
-        wait_until(
-            lambda: not (link.flows or link.mux.channels or link.handshakes),
-            timeout=timeout,
-            what=f"idle link, got {link.flows} {link.mux.channels} {link.handshakes}",
-        )
+        if not holds_within(
+            lambda: not (link.flows or link.mux.channels or link.handshakes), timeout=timeout
+        ):
+            raise AssertionError(f"left: {link.flows} {link.mux.channels} {link.handshakes}")
 
 
 def dial(address: Address, timeout: float = 20.0) -> socket.socket:

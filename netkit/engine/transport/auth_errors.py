@@ -49,7 +49,7 @@ def refused(
     if secret_refused:
         code = "wrong-password"
     return AuthenticationError(
-        f"{hop.host} let {hop.user or 'nobody'} in with none of our credentials",
+        f"{hop.host} accepted no credential for {hop.user or 'nobody'}",
         code=code,
         cause=cause,
         fixes=fixes,

@@ -137,7 +137,7 @@ class SshTransport(Transport):
 
     def shut(self, timeout: float = 5.0) -> None:
         """Close the connection and wait for the thread; safe at any time and in any state."""
-        self.active = False
+        # `active` stays: run() wakes waiting threads and closes the packetizer only where it is set
         self.packetizer.close()
         self.packetizer.complete_handshake()  # ends the timer thread of paramiko's packetizer
         if self.is_alive():
@@ -194,12 +194,19 @@ class SshTransport(Transport):
                     raise TimeoutError
                 line = self.packetizer.readline(left)
             except TimeoutError as error:
-                raise identification.silent(self.banner_timeout) from error
+                raise identification.silent(self.banner_timeout, self._begun_line()) from error
             except (EOFError, OSError) as error:
-                raise identification.ended() from error
+                raise identification.ended(self._begun_line()) from error
+            except RemoteProtocolError as error:
+                raise identification.flood() from error
             if identification.accept(line):
                 self.remote_version = identification.version
                 return
+
+    def _begun_line(self) -> bytes:
+        # netkit's packetizer can tell; paramiko's forgets it
+        begun: bytes = getattr(self.packetizer, "begun_line", b"")
+        return begun
 
     def _really_parse_kex_init(
         self,
@@ -276,6 +283,8 @@ def supported_kex() -> tuple[str, ...]:
 def describe_loss(transport: SshTransport, stage: str = "login") -> NetkitError:
     """Return the error for a connection that ended during ``stage``."""
     error = transport.saved_exception
+    if isinstance(error, EOFError) and isinstance(error.__cause__, RemoteProtocolError):
+        error = error.__cause__  # a packetizer may end the thread with an EOFError
     if isinstance(error, NetkitError):
         return error
     if transport.disconnected:

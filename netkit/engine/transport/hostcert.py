@@ -55,17 +55,16 @@ def parse_certificate(blob: bytes) -> Certificate:
     base = kind.removesuffix(_SUFFIX)
     if base == kind or base not in _KEY_FIELDS:
         raise RemoteProtocolError("the gateway sent a certificate of an unknown type")
-    fields.string()  # nonce
+    fields.string()  # the nonce
     plain = f"{base}@openssh.com" if base.startswith("sk-") else base
     key_blob = string(plain) + b"".join(
         string(bytes(fields.string())) for _ in range(_KEY_FIELDS[base])
     )
-    serial = fields.u32() << 32 | fields.u32()
+    serial = _u64(fields)
     cert_kind = fields.u32()
     key_id = fields.text(1024)
     principals = _principals(bytes(fields.string()))
-    valid_after = fields.u32() << 32 | fields.u32()
-    valid_before = fields.u32() << 32 | fields.u32()
+    valid_after, valid_before = _u64(fields), _u64(fields)
     critical = bytes(fields.string())
     fields.string()  # extensions: none are defined for hosts
     fields.string()  # reserved
@@ -87,6 +86,10 @@ def parse_certificate(blob: bytes) -> Certificate:
         signature=signature,
         signed=bytes(blob[:before_signature]),
     )
+
+
+def _u64(fields: Fields) -> int:
+    return fields.u32() << 32 | fields.u32()
 
 
 def _principals(packed: bytes) -> tuple[str, ...]:

@@ -92,16 +92,7 @@ def read_key_file(path: Path) -> PrivateKeyFile | PublicKeyFile:
             ``key-is-ssh2``, ``key-needs-agent``, ``key-unsupported``, ``key-not-recognised``.
     """
     content, protected = _read(path)
-    if content.startswith(b"PuTTY-User-Key-File-"):
-        out = path.with_suffix("")
-        target = str(out if out != path else path.with_name(path.name + "_openssh"))
-        raise _fault(
-            path,
-            "is a PuTTY key",
-            "key-is-ppk",
-            cause="PuTTY's format is its own; convert it once",
-            fix=Fix(("puttygen", str(path), "-O", "private-openssh", "-o", target)),
-        )
+    _refuse_foreign(path, content)
     public = parse_public_line(content)
     if public:
         return PublicKeyFile(path, public)
@@ -119,6 +110,21 @@ def read_key_file(path: Path) -> PrivateKeyFile | PublicKeyFile:
     pem = _PEM.search(content)
     if pem:
         return _pem(path, content, pem[1] or b"")
+    raise _garbage(path, "it holds none of the formats OpenSSH, PEM, PKCS#8")
+
+
+def _refuse_foreign(path: Path, content: bytes) -> None:
+    """Raise for the key formats of other programs."""
+    if content.startswith(b"PuTTY-User-Key-File-"):
+        out = path.with_suffix("")
+        target = str(out if out != path else path.with_name(path.name + "_openssh"))
+        raise _fault(
+            path,
+            "is a PuTTY key",
+            "key-is-ppk",
+            cause="PuTTY's format is its own; convert it once",
+            fix=Fix(("puttygen", str(path), "-O", "private-openssh", "-o", target)),
+        )
     if content.startswith((b"---- BEGIN SSH2", b"SSH PRIVATE KEY FILE FORMAT 1.1")):
         raise _fault(
             path,
@@ -126,7 +132,6 @@ def read_key_file(path: Path) -> PrivateKeyFile | PublicKeyFile:
             "key-is-ssh2",
             fix=Fix(("ssh-keygen", "-i", "-f", str(path))),
         )
-    raise _garbage(path, "it holds none of the formats OpenSSH, PEM, PKCS#8")
 
 
 def parse_public_line(content: bytes) -> bytes:
@@ -155,11 +160,15 @@ def _read(path: Path) -> tuple[bytes, bool]:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         # non-blocking, so that a FIFO does not hold the login up
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
+        handle = os.open(path, flags)
+        try:
+            status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise _fault(path, "is not a regular file", "key-unreadable")
-            content = file.read(MAX_KEY_FILE + 1)
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                content = file.read(MAX_KEY_FILE + 1)
+        finally:
+            os.close(handle)
     except FileNotFoundError as error:
         raise _fault(path, "does not exist", "key-missing") from error
     except (OSError, ValueError) as error:

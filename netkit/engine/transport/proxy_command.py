@@ -22,6 +22,8 @@ _log = logging.getLogger("netkit.proxycommand")
 
 EXIT_GRACE: Final = 1.0
 """Seconds a command gets to end by itself, and again after being asked to."""
+PUMPED: Final = os.name == "nt"
+"""Whether threads copy the bytes, because a socket cannot be a program's standard input."""
 _PIECE: Final = 64 * 1024
 _MAX_LINE: Final = 4096
 
@@ -43,16 +45,16 @@ class ProxyCommand:
         self._notice = log
         self._threads: list[threading.Thread] = []
         self.sock, theirs = socket.socketpair()
-        start = self._start_windows if os.name == "nt" else self._start_posix
+        start = self._start_pumped if PUMPED else self._start_direct
         try:
             self._process = start(theirs)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             theirs.close()
             self.sock.close()
             raise GatewayUnreachableError(
                 "the ProxyCommand could not be started",
                 code="proxy-command-failed",
-                cause=f"{printable(command)}: {error.strerror}",
+                cause=f"{printable(command)}: {error}",
             ) from error
         if self._process.stderr:
             self._spawn(self._read_stderr, self._process.stderr)
@@ -71,7 +73,7 @@ class ProxyCommand:
             # a grandchild that keeps stderr open must not hold us
             thread.join(EXIT_GRACE)
 
-    def _start_posix(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+    def _start_direct(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
         # A Ctrl-C reaches the whole foreground group; the command has to outlive our drain.
         line = f"trap '' INT; exec {self._command.removeprefix('exec ')}"
         process = subprocess.Popen(
@@ -83,7 +85,7 @@ class ProxyCommand:
         theirs.close()
         return process
 
-    def _start_windows(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+    def _start_pumped(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             self._command,
             shell=True,
@@ -102,16 +104,19 @@ class ProxyCommand:
         thread.start()
 
     def _pump_in(self, source: socket.socket, sink: IO[bytes]) -> None:
-        with sink, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), sink:
             while piece := source.recv(_PIECE):
                 sink.write(piece)
                 sink.flush()
 
     def _pump_out(self, source: IO[bytes], sink: socket.socket) -> None:
         read = getattr(source, "read1", source.read)
-        with source, sink, contextlib.suppress(OSError):
-            while piece := read(_PIECE):
-                sink.sendall(piece)
+        with source, sink:
+            with contextlib.suppress(OSError):
+                while piece := read(_PIECE):
+                    sink.sendall(piece)
+            with contextlib.suppress(OSError):
+                sink.shutdown(socket.SHUT_RDWR)  # wakes the other pump
 
     def _read_stderr(self, stream: IO[bytes]) -> None:
         with stream, contextlib.suppress(OSError):

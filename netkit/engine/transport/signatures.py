@@ -97,7 +97,8 @@ def verify(blob: bytes, signature: bytes, data: bytes, *, algorithms: Collection
     key = load_public(blob)
     kind = key_type(blob)
     expected = "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
-    if key is None or algorithm not in algorithms or kind != expected:
+    allowed = algorithm in algorithms and algorithm in SIGNATURE_ALGORITHMS
+    if key is None or not allowed or kind != expected:
         return False
     if kind.startswith("sk-"):
         if len(trailer) != 5:
@@ -130,6 +131,8 @@ def _verify_raw(key: _PublicKey, algorithm: str, raw: bytes, data: bytes) -> boo
         else:
             parts = Fields(raw, 0)
             r, s = (int.from_bytes(parts.string(), "big") for _ in range(2))
+            if parts.rest():
+                return False
             der = utils.encode_dss_signature(r, s)
             key.verify(der, data, ec.ECDSA(_HASHES[algorithm]))
     except (InvalidSignature, RemoteProtocolError, ValueError):

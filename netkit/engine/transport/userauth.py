@@ -31,9 +31,9 @@ INFO_RESPONSE: Final = 61
 
 REPLY_TIMEOUT: Final = 180.0
 """Seconds for one answer: servers delay failures, and some wait for a tap on a telephone."""
-MAX_BANNER: Final = 64 * 1024
-"""Bytes of all banners together."""
-MAX_WAITING: Final = 128
+MAX_BANNER_BYTES: Final = 64 * 1024
+MAX_BANNERS: Final = 64
+"""Over one whole login."""
 MAX_PROMPTS: Final = 32
 MAX_PROMPT: Final = 2048
 _TICK: Final = 0.25
@@ -90,7 +90,7 @@ class UserAuth:
         self._show = show
         self._cancelled = cancelled
         self._waiting: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
-        self._banner_bytes = 0
+        self._banner_bytes = self._banners = 0
         self._asked = False
         self._done = False
         self._handler_table: dict[int, Callable[[Message], None]] = {
@@ -125,14 +125,13 @@ class UserAuth:
     def _receive(self, number: int, payload: bytes) -> None:
         if number == USERAUTH_BANNER:
             self._banner_bytes += len(payload)
-            if self._banner_bytes > MAX_BANNER:
+            self._banners += 1
+            if self._banner_bytes > MAX_BANNER_BYTES or self._banners > MAX_BANNERS:
                 raise RemoteProtocolError("the gateway sent banners without end")
         elif self._done or not self._asked:
             raise RemoteProtocolError("the gateway answered a login request that was never made")
         else:
             self._asked = False
-        if self._waiting.qsize() > MAX_WAITING:
-            raise RemoteProtocolError("the gateway sent banners without end")
         if number == USERAUTH_SUCCESS:
             self._done = True
             # here, before the next packet is read: it is the first compressed one

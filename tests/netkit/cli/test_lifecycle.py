@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -227,3 +228,32 @@ def test_an_ignored_signal_stays_ignored():
     job.during = during
     assert run_job(job) == 0
     assert seen == [signal.SIG_IGN]
+
+
+def test_signals_ring_the_inbox_before_their_handlers_run():
+    """Else one that comes between the last byte code and the wait would be slept through."""
+    inbox = lifecycle.Inbox()
+    with lifecycle._signals_to(inbox):
+        signal.signal(signal.SIGHUP, lambda *_: None)  # a handler that puts nothing
+        signal.raise_signal(signal.SIGHUP)
+        assert inbox._bell.recv(10) == bytes([signal.SIGHUP])
+    assert signal.set_wakeup_fd(-1) == -1
+    inbox.close()
+
+
+def test_the_inbox_waits_no_longer_than_its_deadline():
+    inbox = lifecycle.Inbox()
+    began = time.monotonic()
+    assert inbox.get(began + 0.05) is None
+    assert time.monotonic() - began >= 0.05
+    inbox.close()
+    inbox.put(lifecycle._Signalled(2))
+
+
+def test_the_inbox_survives_a_flood():
+    inbox = lifecycle.Inbox()
+    flood = [lifecycle._Signalled(number) for number in range(100_000)]
+    for message in flood:
+        inbox.put(message)
+    assert [inbox.get(None) for _ in flood] == flood
+    inbox.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import stat
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from paramiko.message import Message
 
 from netkit.events import FlowClosed, FlowFailed, FlowOpened
 from netkit.model import Endpoint
@@ -223,8 +223,6 @@ def test_other_channels_are_refused(server: TestGateway, kind: str, data: bytes,
 
 def open_raw(transport: paramiko.Transport, kind: str, data: bytes) -> int:
     """Ask for a channel with any type-specific data; return the reason of the refusal."""
-    from paramiko.message import Message
-
     answers: list[int] = []
 
     def failed(m: Message) -> None:
@@ -235,14 +233,11 @@ def open_raw(transport: paramiko.Transport, kind: str, data: bytes) -> int:
     head = b"\x5a" + string(kind) + u32(77) + u32(1 << 20) + u32(1 << 15)
     transport._send_user_message(Message(head + data))
     wait_until(lambda: answers or not transport.is_active(), what="an answer to the open")
-    del transport._handler_table[92]
     transport._handler_table[92] = transport._parse_channel_open_failure
     return answers[0]
 
 
 def test_malformed_open_ends_the_link(server: TestGateway):
-    from paramiko.message import Message
-
     with client(server) as transport:
         head = b"\x5a" + string("direct-tcpip") + u32(77) + u32(1 << 20) + u32(1 << 15)
         transport._send_user_message(Message(head + u32(1000) + b"short"))
@@ -481,7 +476,5 @@ def test_unanswered_remote_connection_is_closed_with_the_client(server: TestGate
     with client(server) as transport:
         port = transport.request_port_forward("127.0.0.1", 0, handler=lambda *_: None)
         sock = socket.create_connection(("127.0.0.1", port), 10)
-        server_fds = len(os.listdir("/proc/self/fd"))
-        assert server_fds > 0
     with sock, contextlib.suppress(ConnectionResetError):
         assert sock.recv(1) == b""

@@ -66,9 +66,12 @@ class TestBytes:
             (b"\x15", "0000000c 0a 15 00000000000000000000"),
             (b"\x15" * 7, "0000000c 04 15151515151515 00000000"),
             (b"\x15" * 8, "00000014 0b 1515151515151515 0000000000000000000000"),
-            (b"\x05\0\0\0\x0cssh-userauth", "0000001c 0a 05 0000000c 7373682d7573657261757468" + "00" * 10),
+            (
+                b"\x05\0\0\0\x0cssh-userauth",
+                "0000001c 0a 05 0000000c 7373682d7573657261757468" + "00" * 10,
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_plain(self, payload: bytes, packet: str) -> None:
         assert bytes(PacketWriter().seal(payload)) == bytes.fromhex(packet)
         assert received(PacketReader(), bytes.fromhex(packet)) == [payload]
@@ -86,7 +89,7 @@ class TestBytes:
     def test_random_padding_of_any_length_is_accepted(self, form: Form) -> None:
         """RFC 4253 section 6: up to 255 bytes, and any bytes."""
         for padding in range(4, 256):
-            content = (b"\x2a" * (form.block * 20 - 1 - padding))[
+            content = (b"\x2a" * (form.block * 40 - 1 - padding))[
                 4 * (not form.length_is_outside) :
             ]
             body = bytes([padding]) + content + b"\xee" * padding
@@ -138,7 +141,7 @@ class TestRoundTrip:
             assert reader.next() is None
             assert reader.missing in {0, len(packet) - at}
             put(reader, packet[at : at + 1])
-        assert reader.next() == b"x" * 300
+        assert list(opened(reader)) == [b"x" * 300]
 
     @given(form=some_form, sizes=st.lists(st.integers(1, 4_000), min_size=1, max_size=8))
     def test_slots_are_sealed_like_messages(self, form: Form, sizes: list[int]) -> None:
@@ -235,7 +238,7 @@ class TestCounters:
 
 class TestKeySwitch:
     @given(
-        st.lists(st.tuples(some_form, st.booleans(), st.integers(1, 3)), min_size=1, max_size=6),
+        st.lists(st.tuples(st.sampled_from(SEALED), st.booleans(), st.integers(1, 3)), max_size=5),
         st.lists(st.integers(1, 300), max_size=30),
     )
     def test_between_two_packets(
@@ -243,25 +246,26 @@ class TestKeySwitch:
     ) -> None:
         """Bytes under the new keys may be in the buffer already when they are taken into use."""
         writer, reader = PacketWriter(), PacketReader()
-        stream = bytearray()
+        stream = bytearray(writer.seal(b"in the clear"))
         for form, compressed, count in phases:
             form.use(writer, compressed=compressed)
-            writer.stream = writer.stream if form.key_size and not form.aead else None
             for n in range(count):
                 stream += writer.seal(form.name.encode() + bytes([n]))
-        script = [
-            (n == 0, form, compressed, form.name.encode() + bytes([n]))
-            for form, compressed, count in phases
-            for n in range(count)
-        ]
         rest = memoryview(bytes(stream))
         sizes = iter(cuts)
-        for is_first, form, compressed, payload in script:
-            if is_first:
-                form.use(reader, compressed=compressed)
+
+        def expect(payload: bytes) -> None:
+            nonlocal rest
             while (got := reader.next()) is None:
+                assert rest
                 rest = rest[put(reader, rest[: next(sizes, len(rest))]) :]
             assert bytes(got) == payload
+
+        expect(b"in the clear")
+        for form, compressed, count in phases:
+            form.use(reader, compressed=compressed)
+            for n in range(count):
+                expect(form.name.encode() + bytes([n]))
         assert reader.buffered == 0
 
 
@@ -290,8 +294,8 @@ class TestCorruption:
         packet = bytearray(writer.seal(data.draw(st.binary(min_size=1, max_size=200))))
         at = data.draw(st.integers(4, len(packet) - 1))
         packet[at] ^= data.draw(st.integers(1, 255))
-        put(reader, good + packet)
-        assert reader.next() == b"good"
+        assert received(reader, good) == [b"good"]
+        put(reader, packet)
         with pytest.raises(RemoteProtocolError):
             if reader.next() is None:
                 put(reader, bytes(p.MAX_PACKET_LENGTH + 64))
@@ -412,7 +416,7 @@ class TestLines:
         put(reader, b"hello\nSSH-2.0-x\r\n" + bytes(PacketWriter().seal(b"\x14kex")) + b"\0\0")
         assert reader.take_line(255) == b"hello"
         assert reader.take_line(255) == b"SSH-2.0-x\r"
-        assert reader.next() == b"\x14kex"
+        assert list(opened(reader)) == [b"\x14kex"]
         assert reader.buffered == 2
         assert reader.take_line(255) is None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import given, settings
@@ -130,10 +130,8 @@ class TestFalse:
     @given(st.binary(min_size=1, max_size=120))
     def test_any_reply_gives_keys_or_the_declared_error(self, payload):
         with false_agent(frame(payload)) as agent:
-            try:
+            with suppress(AgentError):
                 assert len(agent.list_keys()) <= len(payload)
-            except AgentError:
-                pass
 
 
 class TestOpening:

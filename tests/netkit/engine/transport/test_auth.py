@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 from netkit.errors import AuthenticationError
 from netkit.model import Hop
@@ -138,6 +139,22 @@ class TestInteractive:
             assert transport.auth_method == "password"
             assert server.methods_seen() == ["none", KBDINT, "password"]
 
+    def test_message_without_questions_is_shown(self):
+        rounds = [[], [("Word: ", True, "x")]]
+        person = Person(answers=["x"])
+        with (
+            ScriptedServer(factors=[{KBDINT}], rounds=rounds, title=("Hello", "there")) as server,
+            logged_in(server.hop(), server.sock, prompter=person),
+        ):
+            assert person.shown == ["Hello\nthere"] * 2
+
+    def test_silence_abandons_the_questions(self):
+        rounds = [[("Word: ", True, "x")]]
+        with ScriptedServer(factors=[{KBDINT}], rounds=rounds) as server:
+            error = fails(server.hop(), server.sock, prompter=Person())
+            assert "'Word:' was not answered" in error.cause
+            assert server.methods_seen() == ["none"]
+
     def test_endless_questions_end(self):
         rounds = [[("Again: ", True, "x")]] * 200
         person = Person(answers=["x"] * 200)
@@ -145,6 +162,57 @@ class TestInteractive:
             error = fails(server.hop(), server.sock, prompter=person)
             assert error.code == "protocol-error"
             assert "without end" in error.summary
+
+
+class TestMisbehaviour:
+    def test_unknown_methods_are_passed_over(self):
+        with ScriptedServer(factors=[{"hostbased", "password"}], password="pw") as server:
+            hop = server.hop(auth_methods=("hostbased", "password"))
+            with logged_in(hop, server.sock, password="pw") as transport:
+                assert transport.auth_method == "password"
+
+    def test_one_more_factor_without_end(self):
+        rounds = [[("Word: ", True, "x")]]
+        with ScriptedServer(factors=[{KBDINT}] * 200, rounds=rounds) as server:
+            person = Person(answers=["x"] * 200)
+            error = fails(server.hop(password_prompts=1000), server.sock, prompter=person)
+            assert error.code == "protocol-error"
+            assert "without end" in error.summary
+
+    def test_agreeing_to_a_key_that_was_not_offered(self, tmp_path):
+        def lie(transport):
+            send = transport._send_message
+
+            def bent(m):
+                if m.asbytes()[:1] == b"\x3c":
+                    m = type(m)(m.asbytes()[:-1] + b"\0")
+                send(m)
+
+            transport._send_message = bent
+
+        key = make_key(tmp_path / "key")
+        with ScriptedServer(
+            factors=[{"publickey"}], accepted_keys=[b64(key)], before=lie
+        ) as server:
+            error = fails(server.hop(identities=(key,)), server.sock)
+            assert error.code == "protocol-error"
+            assert server.methods_seen() == ["none", "publickey"]
+
+    def test_cancelling(self):
+        cancelled = threading.Event()
+
+        class Slow(Person):
+            def secret(self, prompt):
+                cancelled.set()
+                return "pw"
+
+        def mute(transport):
+            send = transport._send_message
+            transport._send_message = lambda m: None if cancelled.is_set() else send(m)
+
+        with ScriptedServer(password="pw", before=mute) as server:
+            error = fails(server.hop(), server.sock, prompter=Slow(), cancelled=cancelled)
+            assert error.code == "cancelled"
 
 
 class TestFactors:

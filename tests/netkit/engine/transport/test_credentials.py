@@ -253,3 +253,92 @@ def test_refused_keys_are_listed(sshd, tmp_path):
     assert f"{key} (ED25519 SHA256:" in error.cause
     assert error.cause.endswith("It offers publickey")
     assert error.fixes[0].argv[0] == "ssh-copy-id"
+
+
+def test_rsa_key_where_the_gateway_takes_none(tmp_path):
+    def no_rsa(transport):
+        transport.disabled_algorithms = {"pubkeys": ["rsa-sha2-256", "rsa-sha2-512"]}
+
+    key = make_key(tmp_path / "key", "rsa", "-b", "2048")
+    with ScriptedServer(factors=[{"publickey"}], before=no_rsa) as server:
+        error = fails(server.hop(identities=(key,)), server.sock)
+        assert "no RSA with SHA-2" in error.cause
+        assert server.methods_seen() == ["none"]
+
+
+def test_agent_that_would_not_sign_makes_room_for_the_next_key(sshd, tmp_path, monkeypatch):
+    unwilling = make_key(tmp_path / "unwilling")
+    with sshd.authorized_keys.open("a") as file:
+        file.write(public_line(unwilling) + "\n")
+    with Agent() as agent:
+        agent.add(unwilling, "-c")  # nobody is there to confirm
+        hop = sshd_hop(sshd, identities=(unwilling, sshd.client_key))
+        unwilling.unlink()
+        notices = []
+        with logged_in(
+            replace(hop, identity_agent=str(agent.socket)),
+            sshd.pipe(),
+            log=lambda code, text: notices.append(code),
+        ):
+            assert notices == ["agent-refused"]
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_public_key_whose_private_half_is_nowhere(sshd, tmp_path, beside):
+    public = Path(f"{sshd.client_key}.pub")
+    if not beside:
+        public = public.rename(tmp_path / "alone.pub")
+    error = fails(sshd_hop(sshd, identities=(public,)), sshd.pipe())
+    assert error.code == "key-is-public"
+    assert (str(sshd.client_key) in error.cause) == beside
+
+
+def test_pair_that_was_mixed_up(sshd, tmp_path):
+    key = make_key(tmp_path / "key", "rsa", "-b", "2048", "-m", "PEM", passphrase="secret")
+    Path(f"{key}.pub").write_text(Path(f"{sshd.client_key}.pub").read_text())
+    error = fails(sshd_hop(sshd, identities=(key,)), sshd.pipe(), prompter=Person(["secret"]))
+    assert error.code == "key-pair-mismatch"
+
+
+@pytest.mark.parametrize("answers", [["secret"], ["no", "no", "no"]])
+def test_encrypted_pem_without_a_public_half_is_unlocked_first(sshd, tmp_path, answers):
+    key = make_key(tmp_path / "key", "rsa", "-b", "2048", "-m", "PEM", passphrase="secret")
+    sshd.authorized_keys.write_text(public_line(key))
+    Path(f"{key}.pub").unlink()
+    hop, person = sshd_hop(sshd, identities=(key,)), Person(answers)
+    if answers == ["secret"]:
+        with logged_in(hop, sshd.pipe(), prompter=person):
+            pass
+    else:
+        error = fails(hop, sshd.pipe(), prompter=person)
+        assert error.code == "key-wrong-passphrase"
+        assert len(person.asked) == 3
+
+
+def test_certificate_file_that_is_none(sshd, tmp_path):
+    (tmp_path / "bad-cert.pub").write_text("nothing")
+    notices = []
+    hop = sshd_hop(sshd, certificates=(tmp_path / "bad-cert.pub",))
+    with logged_in(hop, sshd.pipe(), log=lambda code, text: notices.append(code)):
+        assert notices == ["bad-certificate"]
+
+
+def test_certificate_of_another_key_is_not_offered(tmp_path):
+    authority = make_key(tmp_path / "ca")
+    other = certified(tmp_path / "other", authority)
+    with Sshd(tmp_path, tcp=False, TrustedUserCAKeys=f"{authority}.pub") as sshd:
+        hop = sshd_hop(sshd, certificates=(Path(f"{other}-cert.pub"),))
+        with logged_in(hop, sshd.pipe()) as transport:
+            assert "CERT" not in transport.auth_method
+
+
+def test_same_key_is_offered_once(sshd, tmp_path):
+    copy = tmp_path / "copy"
+    copy.write_bytes(sshd.client_key.read_bytes())
+    copy.chmod(0o600)
+    sshd.authorized_keys.write_text("")
+    with Agent() as agent:
+        agent.add(sshd.client_key)
+        hop = sshd_hop(sshd, identities=(sshd.client_key, copy), identity_agent=str(agent.socket))
+        error = fails(hop, sshd.pipe())
+    assert error.cause.count("refused by the gateway") == 1

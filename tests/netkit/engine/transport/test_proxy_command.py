@@ -9,6 +9,7 @@ import threading
 import psutil
 import pytest
 
+from netkit.engine.transport import proxy_command
 from netkit.engine.transport.proxy_command import ProxyCommand
 from netkit.engine.transport.session import establish
 from netkit.errors import GatewayUnreachableError
@@ -76,8 +77,6 @@ def test_nul_in_the_command():
 
 @pytest.mark.parametrize("ignored", ["", "trap '' TERM;"])
 def test_command_that_stays_is_ended(monkeypatch, ignored):
-    from netkit.engine.transport import proxy_command
-
     monkeypatch.setattr(proxy_command, "EXIT_GRACE", 0.1)
     command = ProxyCommand(f'sh -c "{ignored} echo up; while :; do read x < /dev/zero; done"')
     assert command.sock.recv(3) == b"up\n"
@@ -100,3 +99,34 @@ def test_exec_in_the_command_is_fine():
     command.sock.sendall(b"x")
     assert command.sock.recv(1) == b"x"
     command.close()
+
+
+class TestPumped:
+    """The way without descriptors, which Windows needs and which works here too."""
+
+    @pytest.fixture(autouse=True)
+    def _pumped(self, monkeypatch):
+        monkeypatch.setattr(proxy_command, "PUMPED", True)
+
+    def test_login(self, tmp_path):
+        with Sshd(tmp_path, tcp=False) as sshd:
+            command = ProxyCommand(f"{sshd.binary} -i -f {sshd.config} -E {tmp_path}/log")
+            transport = establish(sshd_hop(sshd), command.sock)
+            assert transport.is_authenticated()
+            transport.shut()
+            command.close()
+            assert not children()
+
+    def test_end_of_the_command_is_end_of_file(self):
+        command = ProxyCommand("echo bye")
+        assert command.sock.recv(100) == b"bye\n"
+        assert command.sock.recv(100) == b""
+        command.close()
+        assert not children()
+
+    def test_closing_ends_the_command(self):
+        command = ProxyCommand("cat")
+        command.sock.sendall(b"x")
+        assert command.sock.recv(1) == b"x"
+        command.close()
+        assert not children()

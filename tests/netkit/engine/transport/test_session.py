@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -155,3 +155,77 @@ class TestHostKey:
         error = fails(hop, sshd.pipe(), prompter=Person(trusts=True))
         assert error.code == "host-key-changed"
         assert f"{known}:1" in error.cause
+
+
+@contextmanager
+def damaged(upstream: socket.socket, at: int, mask: int | None):
+    """A way to ``upstream`` whose answer is cut at byte ``at``, or altered there by ``mask``."""
+    ours, theirs = socket.socketpair()
+
+    def back() -> None:
+        passed = 0
+        while data := upstream.recv(65536):
+            if passed <= at < passed + len(data):
+                index = at - passed
+                if mask is None:
+                    theirs.sendall(data[:index])
+                    break
+                data = data[:index] + bytes([data[index] ^ mask]) + data[index + 1 :]
+            passed += len(data)
+            theirs.sendall(data)
+        theirs.shutdown(socket.SHUT_WR)
+
+    def forth() -> None:
+        while data := theirs.recv(65536):
+            upstream.sendall(data)
+        upstream.shutdown(socket.SHUT_WR)
+
+    def quietly(work) -> None:
+        with suppress(OSError):
+            work()
+
+    threads = [threading.Thread(target=quietly, args=(work,)) for work in (back, forth)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield ours
+    finally:
+        ours.close()
+        upstream.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(10)
+        upstream.close()
+        theirs.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Sshd(tmp_path_factory.mktemp("sshd"), tcp=False) as sshd:
+        yield sshd
+
+
+@pytest.mark.parametrize("at", [0, 5, 41, 42, 60, 200, 900, 1100, 1500])
+def test_connection_cut_anywhere(server, at):
+    with damaged(server.pipe(), at, None) as sock:
+        error = fails(sshd_hop(server), sock)
+    assert isinstance(error, GatewayUnreachableError)
+    assert error.exit_code == 4
+
+
+PADDING_LENGTH = 4
+"""Where a packet says how much of it is padding."""
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x80])
+@pytest.mark.parametrize("at", [-40, -20, -1, 0, 1, 3, 4, 5, 6, 20, 60, 300, 900, 1060, 1160])
+def test_byte_altered_anywhere_before_the_login(server, at, mask):
+    """``at`` counts from the first byte behind the version line."""
+    with server.pipe() as probe:
+        line = len(probe.makefile("rb").readline())
+    with damaged(server.pipe(), line + at, mask) as sock:
+        try:
+            with logged_in(sshd_hop(server, connect_timeout=1), sock):
+                # it is in no signature; all the rest is
+                assert at == PADDING_LENGTH
+        except NetkitError as error:
+            assert error.exit_code in {4, 5}
