@@ -228,7 +228,10 @@ class GatewaySession:
             self._not_listening(str(bind), f"there are {MAX_LISTENERS} listening points already")
             return None
         try:
-            listener = listeners.bind(ForwardSpec(ForwardKind.REMOTE, bind, None, str(bind)))
+            text = (
+                str(bind) if isinstance(bind, UnixPath) or bind.host else f"localhost:{bind.port}"
+            )
+            listener = listeners.bind(ForwardSpec(ForwardKind.REMOTE, bind, None, text))
             try:
                 listener.listen()
             except BindError:

@@ -15,7 +15,7 @@ REQUEST = "keepalive@openssh.com"
 """Every server answers it: with success, or with failure because it does not know it."""
 
 
-SAMPLES = 3
+SAMPLES = 5
 """Round trips measured at the start: one may wait for a delayed acknowledgement, hardly all."""
 
 
@@ -47,9 +47,7 @@ class KeepaliveClock:
         sent = time.monotonic()
 
         def answered(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
-            round_trip = time.monotonic() - sent
-            best = self._link.round_trip
-            self._link.round_trip = min(best, round_trip) if best else round_trip
+            self._link.measured(time.monotonic() - sent)
             if samples > 1:
                 self.ask(samples - 1)
 

@@ -25,7 +25,8 @@ from netkit.wire import mux as m
 from netkit.wire.channel import Channel
 from netkit.wire.messages import DEBUG, DISCONNECT, PROHIBITED, Fields
 from netkit.wire.open_failures import classify_open_failure, failure_code
-from netkit.wire.window import WindowBudget
+from netkit.wire.pacing import NO_LIMIT, STALL_LIMIT, unread_limit
+from netkit.wire.window import INITIAL_WINDOW, WindowBudget
 
 log = logging.getLogger("netkit.link")
 
@@ -53,6 +54,7 @@ class Link:
         touched: flows that got data in this batch.
         rekeying: new keys are due or under way in at least one direction.
         round_trip: shortest measured round trip in seconds; 0 while unknown.
+        unread_limit: bytes of a flow that may lie unread at the peer.
         handshakes: sockets and channels that are no flow yet, or no more.
         on_open: called with every channel the peer wants to open; refused where it is None.
         on_request: called with every channel request for channels that carry no flow.
@@ -82,6 +84,8 @@ class Link:
         self.on_global: Callable[[m.GlobalRequest], bool] | None = None
         self.on_debug: Callable[[str], None] | None = None
         self.on_ended: Callable[[NetkitError | None], None] | None = None
+        self.unread_limit = NO_LIMIT
+        self._held: dict[Flow, float] = {}
         self.flows: set[Flow] = set()
         self.handshakes: set[Handshake] = set()
         self.error: NetkitError | None = None
@@ -174,10 +178,13 @@ class Link:
         ready, stream = self.ready, self.stream
         if not ready:
             return
-        if stream.queued or self.mux.out:
-            self.flush()
+        if stream.arena_used:
+            # What the kernel did not take last time still lies there and goes first.
+            stream.flush()
         if not stream.can_relay:
             return
+        if self.mux.out:
+            self._seal_control()
         flows = list(ready) if len(ready) == 1 else sorted(ready, key=_recent)
         for flow in flows:
             if stream.arena_used > ARENA_FULL or (stream.arena_used and flow.is_bulk):
@@ -186,6 +193,8 @@ class Link:
                 break
             if not flow.pump():
                 ready.pop(flow, None)
+            if flow.unwatched:
+                flow.watch_reading()
             if self.mux.out:
                 self._seal_control()
 
@@ -243,8 +252,34 @@ class Link:
 
     def _writable(self, event: m.Writable) -> None:
         flow: Flow | None = event.channel.user
-        if flow is not None and (flow.readable or flow.prefix):
+        if flow is not None:
+            flow.credited(event.credit)
+            if flow.readable or flow.prefix:
+                self.ready[flow] = None
+
+    def hold(self, flow: Flow) -> None:
+        """Watch a flow that waits for a credit while the peer's window has room."""
+        if not self._held:
+            self.loop.call_later(STALL_LIMIT, self._lift_held)
+        self._held[flow] = self.loop.now
+
+    def _lift_held(self) -> None:
+        held, self._held = self._held, {}
+        for flow, since in held.items():
+            if not flow.is_held:
+                continue
+            if self.loop.now - since < STALL_LIMIT / 2:
+                self.hold(flow)
+                continue
+            flow.lift()
             self.ready[flow] = None
+
+    def measured(self, round_trip: float) -> None:
+        """Take note of a round trip in seconds; the shortest tells what the path is like."""
+        best = self.round_trip
+        self.round_trip = min(best, round_trip) if best else round_trip
+        self.unread_limit = unread_limit(self.round_trip)
+        self.mux.first_window = min(self.unread_limit, INITIAL_WINDOW)
 
     def _channel_request(self, event: m.ChannelRequest) -> None:
         if event.channel.user is None and self.on_request is not None:

@@ -92,15 +92,15 @@ class Listener:
                 loop.remove(sock.fileno())
 
     def close(self) -> None:
-        """Give the port back; unix sockets that are still ours are removed."""
-        for sock, address in zip(self._sockets, self.addresses, strict=True):
+        """Give the port back; unix sockets that are still ours are removed.  Idempotent."""
+        sockets, self._sockets = self._sockets, []
+        for sock, address in zip(sockets, self.addresses, strict=False):
             sock.close()
             if isinstance(address, UnixPath):
                 try:
                     Path(address.path).unlink()
                 except OSError:
                     log.debug("the unix socket %s was removed already", address.path)
-        self._sockets = []
 
     def _reporter(self, listening: socket.socket) -> Callable[[int], None]:
         return lambda _events: self._accept(listening)

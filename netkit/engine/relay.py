@@ -22,6 +22,7 @@ from netkit.engine.outbox import Outbox
 from netkit.engine.stream import SLOT, SLOT_DATA, SLOTS
 from netkit.wire.channel import ChannelState
 from netkit.wire.mux import DATA_HEADER
+from netkit.wire.pacing import Pacer
 from netkit.wire.packets import SLOT_PREFIX, SLOT_SUFFIX
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Flow:
     Attributes:
         prefix: bytes for the channel that were read before it was open (behind a proxy request).
         recent: bytes sent lately, for turns.
+        unwatched: the channel has opened, and the local side has not been read for the first time.
         sent, delivered: payload bytes towards the channel and towards the local side.
     """
 
@@ -79,6 +81,7 @@ class Flow:
         "number",
         "opening",
         "outbox",
+        "pacer",
         "prefix",
         "readable",
         "recent",
@@ -87,6 +90,7 @@ class Flow:
         "source",
         "started",
         "target",
+        "unwatched",
     )
 
     def __init__(
@@ -123,6 +127,8 @@ class Flow:
         self._shut_done = False
         self._timer: Timer | None = None
         self._write_dead = False
+        self.unwatched = False
+        self.pacer = Pacer(channel.send_window)
         channel.user = self
 
     # --- life ---
@@ -134,13 +140,20 @@ class Flow:
 
     def opened(self) -> None:
         """The channel is confirmed: relay."""
-        self.link.loop.want(self.fd, READ)
+        self.pacer = Pacer(self.channel.send_window)
         if self.opening is not None:
             greeting = self.opening.opened(self)
             if greeting:
                 self._tell(greeting)
-        if self.prefix:
-            self._make_ready()
+        # Most clients speak first and have spoken by now: read before asking for reports.
+        self.unwatched = True
+        self._make_ready()
+
+    def watch_reading(self) -> None:
+        """Ask for reports of what the local side sends."""
+        self.unwatched = False
+        if not self.done:
+            self.link.loop.want(self.fd, READ)
 
     def open_failed(self, reason: int, text: str) -> None:
         """The channel was refused: say so in the proxy's words, or reset."""
@@ -180,6 +193,19 @@ class Flow:
         self.link.loop.remove(self.fd)
         self.outbox.drop()
         self.channel.user = None
+
+    def credited(self, count: int) -> None:
+        """The peer has read ``count`` bytes more, or lets us send as many more."""
+        self.pacer.credited(count)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the flow waits for a credit although the peer's window has room."""
+        return self.pacer.held and not self.done
+
+    def lift(self) -> None:
+        """Wait for the peer's window only."""
+        self.pacer.lift()
 
     @property
     def is_bulk(self) -> bool:
@@ -239,6 +265,10 @@ class Flow:
             # An end of data needs no window (RFC 4254 section 5.3).
             if self._hung_up and not self._local_waits():
                 self._end_of_local()
+            return False
+        room = self.pacer.room(room, self.link.unread_limit)
+        if room == 0:
+            self.link.hold(self)
             return False
         stream = self.link.stream
         packet = min(channel.send_packet, SLOT_DATA)

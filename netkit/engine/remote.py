@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,11 +34,15 @@ _OVERRIDDEN = re.compile(r'Forwarding listen address "([^"]*)" overridden by ser
 
 @dataclass(slots=True)
 class RemoteListener:
-    """One remote forward as the gateway runs it; ``port`` is the allocated one."""
+    """One remote forward as the gateway runs it; ``port`` is the allocated one.
+
+    A cancelled one stays as long as the gateway has not confirmed that, and is given nothing.
+    """
 
     forward: ForwardSpec
     host: str
     port: int
+    cancelled: bool = False
 
     @property
     def address(self) -> Endpoint | UnixPath:
@@ -85,17 +90,65 @@ class RemoteForwards:
             RemoteForwardError: it refused, or gave no answer.
             LinkLostError: the link ended meanwhile.
         """
-        answered = threading.Event()
-        answer: list[tuple[bool, bytes]] = []
+        entered: list[RemoteListener] = []
 
         def reply(ok: bool, data: bytes) -> None:  # noqa: FBT001 (a wire field)
-            answer.append((ok, data))
             if ok:
-                self._enter(forward, data)
-            answered.set()
+                entered.append(self._enter(forward, data))
 
         kind, data = _request_of(forward)
-        self.link.run(lambda: self.link.ask(kind, data, reply))
+        self._ask(kind, data, reply, f"whether it listens on {forward.bind}")
+        if not entered:
+            raise _refused(forward)
+        if isinstance(forward.bind, Endpoint) and not _is_loopback(forward.bind.host):
+            # sshd answers "yes" and listens on loopback alone unless GatewayPorts is set.
+            self.link.notice(
+                "gateway-ports-unverified",
+                f"the gateway agreed to listen on {forward.bind}; an sshd whose GatewayPorts is "
+                "no (the default) agrees too, and listens on its loopback alone",
+            )
+        return entered[0]
+
+    def cancel(self, listener: RemoteListener) -> None:
+        """Have the gateway stop listening; open connections go on.  From any other thread.
+
+        Raises:
+            RemoteForwardError: it refused or gave no answer; what still comes is then refused here.
+            LinkLostError: the link ended meanwhile.
+        """
+        done: list[bool] = []
+
+        def reply(ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
+            done.append(ok)
+            if ok:
+                self.table.remove(listener)
+
+        listener.cancelled = True
+        kind, data = _cancel_of(listener)
+        self._ask(kind, data, reply, f"whether it still listens on {listener.address}")
+        if not done[0]:
+            raise RemoteForwardError(
+                f"the gateway refused to stop listening on {listener.address}",
+                code="remote-cancel-refused",
+                cause="connections that it still accepts there are refused here",
+            )
+
+    def cancel_all(self) -> None:
+        """Have the gateway stop listening and refuse what comes all the same; do not wait."""
+        for listener in self.table:
+            if not listener.cancelled:
+                listener.cancelled = True
+                self.link.ask(*_cancel_of(listener), _ignore)
+
+    def _ask(self, kind: str, data: bytes, reply: Callable[[bool, bytes], None], what: str) -> None:
+        """Make a global request and wait until ``reply`` was called, or raise."""
+        answered = threading.Event()
+
+        def answer(ok: bool, rest: bytes) -> None:  # noqa: FBT001 (a wire field)
+            reply(ok, rest)
+            answered.set()
+
+        self.link.run(lambda: self.link.ask(kind, data, answer))
         waited = 0.0
         while not answered.wait(0.2):
             waited += 0.2
@@ -103,17 +156,14 @@ class RemoteForwards:
                 raise self.link.error or LinkLostError("the link was closed", code="stopped")
             if waited >= REPLY_TIME:
                 raise RemoteForwardError(
-                    f"the gateway did not say whether it listens on {forward.bind}",
-                    code="remote-forward-unanswered",
+                    f"the gateway did not say {what}", code="remote-forward-unanswered"
                 )
-        if not answer[0][0]:
-            raise _refused(forward)
-        return self.table[-1]
 
-    def _enter(self, forward: ForwardSpec, data: bytes) -> None:
+    def _enter(self, forward: ForwardSpec, data: bytes) -> RemoteListener:
         if isinstance(forward.bind, UnixPath):
-            self.table.append(RemoteListener(forward, forward.bind.path, 0))
-            return
+            listener = RemoteListener(forward, forward.bind.path, 0)
+            self.table.append(listener)
+            return listener
         port = forward.bind.port
         if port == 0:
             port = Fields(data, 0).u32()
@@ -121,6 +171,7 @@ class RemoteForwards:
                 raise RemoteProtocolError(f"listens on port {port}, which does not exist")
         listener = RemoteListener(forward, _wire_host(forward.bind.host), port)
         self.table.append(listener)
+        return listener
 
     def _debug(self, text: str) -> None:
         """sshd tells in a debug message alone that GatewayPorts changed a bind address."""
@@ -148,7 +199,7 @@ class RemoteForwards:
         else:
             self.link.mux.refuse(request.channel, UNKNOWN_TYPE, "unknown channel type")
             return
-        if listener is None:
+        if listener is None or listener.cancelled:
             self.link.mux.refuse(request.channel, PROHIBITED, "this forward was not asked for")
         elif listener.forward.to is None:
             ReverseProxy(self.link, self.dialer, request.channel, listener.forward, source)
@@ -189,11 +240,28 @@ def _wire_host(host: str) -> str:
     return "" if host == "*" else host
 
 
+def _is_loopback(host: str) -> bool:
+    return host in ("", "localhost", "::1") or host.startswith("127.")
+
+
 def _request_of(forward: ForwardSpec) -> tuple[str, bytes]:
     if isinstance(forward.bind, UnixPath):
         return "streamlocal-forward@openssh.com", string(forward.bind.path)
     bind = forward.bind
     return "tcpip-forward", string(_wire_host(bind.host)) + u32(bind.port)
+
+
+def _cancel_of(listener: RemoteListener) -> tuple[str, bytes]:
+    """Return the request that undoes a forward: as it was asked, with the allocated port."""
+    kind, _ = _request_of(listener.forward)
+    data = string(listener.host)
+    if not isinstance(listener.forward.bind, UnixPath):
+        data += u32(listener.port)
+    return f"cancel-{kind}", data
+
+
+def _ignore(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
+    """The answer to a question that nobody waits for."""
 
 
 def _refused(forward: ForwardSpec) -> RemoteForwardError:

@@ -103,6 +103,8 @@ class Tunnel:
         self._error: NetkitError | None = None
         self._started = False
         self._hurry = False
+        self._is_up = False
+        self._is_lost = False
 
     # --- what it is ---
 
@@ -159,6 +161,9 @@ class Tunnel:
             self._connect()
             self._ask_remotes()
             self._accept()
+            self._is_up = True
+            if self._is_lost:  # before anybody was there to notice
+                raise self._chain[-1].link.error or LinkLostError("the link ended")
         except BaseException as error:
             known = error if isinstance(error, NetkitError) else None
             self._tear_down(known)
@@ -260,7 +265,7 @@ class Tunnel:
     def _drain(self, seconds: float) -> None:
         link = self._chain[-1].link
         with contextlib.suppress(NetkitError):
-            link.run(self._detach)
+            link.run(self._stop_accepting)
         self._emit(Stopping(flows=len(link.flows), seconds=seconds))
         deadline = time.monotonic() + seconds
         while link.flows and not self._hurry and time.monotonic() < deadline:
@@ -271,10 +276,18 @@ class Tunnel:
         for listener in self._listeners:
             listener.detach()
 
+    def _stop_accepting(self) -> None:
+        """Accept nothing new on either side."""
+        self._detach()
+        if self._remotes is not None:
+            self._remotes.cancel_all()
+
     def _link_ended(self, link: Link, error: NetkitError | None) -> None:
         """In the thread of the link that ended; with the last link the tunnel is over."""
-        running = bool(self._forwards) and self._chain[-1].link is link
-        if not running or self._cancelled.is_set():
+        if self._chain[-1].link is not link:
+            return
+        self._is_lost = True
+        if not self._is_up or self._cancelled.is_set():
             return
         self._error = error
         self._detach()
@@ -283,15 +296,15 @@ class Tunnel:
         ).start()
 
     def _tear_down(self, error: NetkitError | None) -> None:
-        """Close everything, the last link first; bounded."""
+        """Close everything, the last link first; bounded, and idempotent."""
         with self._stop_lock:
-            if self._ended.is_set():
-                return
             for entry in reversed(self._chain):
                 entry.close(STOP_TIME)
             for listener in self._listeners:
                 listener.detach()
                 listener.close()
+            if self._ended.is_set():
+                return
             why = self._error or error
             gateway = self.plan.hops[-1].alias
             self._emit(

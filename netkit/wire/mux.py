@@ -59,7 +59,7 @@ from netkit.wire.mux_events import (
     OpenRequest,
     Writable,
 )
-from netkit.wire.window import ReceiveWindow, WindowBudget
+from netkit.wire.window import INITIAL_WINDOW, ReceiveWindow, WindowBudget
 
 __all__ = [
     "DATA_HEADER",
@@ -109,12 +109,14 @@ class Mux:
     Attributes:
         out: payloads to seal and send, in order.
         channels: open channels by our number.
+        first_window: bytes that a new channel's peer may send; the budget may allow less.
     """
 
     def __init__(
         self, budget: WindowBudget | None = None, *, max_incoming: int = MAX_INCOMING
     ) -> None:
         self.out: deque[bytes] = deque()
+        self.first_window = INITIAL_WINDOW
         self.channels: dict[int, Channel] = {}
         self.budget = budget or WindowBudget()
         self._max_incoming = max_incoming
@@ -212,11 +214,11 @@ class Mux:
 
     def _window_adjust(self, fields: Fields) -> Event | None:
         channel = self._open_channel(fields)
-        before = channel.send_window
-        channel.send_window = before + fields.u32()
+        count = fields.u32()
+        channel.send_window += count
         if channel.send_window > 0xFFFFFFFF:
             raise RemoteProtocolError(f"raised the window of channel {channel.number} beyond 2**32")
-        return Writable(channel) if before == 0 and channel.sendable else None
+        return Writable(channel, count) if channel.sending else None
 
     def _open(self, fields: Fields) -> Event | None:
         kind = fields.text()
@@ -305,7 +307,7 @@ class Mux:
 
     def open(self, kind: str, data: bytes = b"", window: int | None = None) -> Channel:
         """Ask for a channel of type ``kind`` with its type-specific ``data``."""
-        receive = ReceiveWindow(self.budget, window)
+        receive = ReceiveWindow(self.budget, window, self.first_window)
         channel = self._new(kind, ChannelState.OPENING, receive)
         head = _TRIPLE.pack(channel.number, receive.size, channel.receive_packet)
         self.out.append(bytes([CHANNEL_OPEN]) + string(kind) + head + data)
@@ -315,7 +317,7 @@ class Mux:
         """Accept a channel that the peer asked for."""
         if channel.state is not ChannelState.OFFERED:
             raise LocalProtocolError(f"{channel!r} cannot be confirmed")
-        channel.window = ReceiveWindow(self.budget, window)
+        channel.window = ReceiveWindow(self.budget, window, self.first_window)
         channel.state = ChannelState.OPEN
         channel.sending = True
         self.out.append(

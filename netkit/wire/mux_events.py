@@ -49,9 +49,10 @@ class Closed(NamedTuple):
 
 
 class Writable(NamedTuple):
-    """A channel's send window, which was empty, has room again."""
+    """The peer raised a channel's send window by ``credit`` bytes."""
 
     channel: Channel
+    credit: int
 
 
 class ChannelRequest(NamedTuple):

@@ -37,14 +37,14 @@ class WindowBudget:
         self.total = total
         self.granted = 0
 
-    def initial(self) -> int:
-        """Take and return a first window: 2 MiB while there is plenty, less among many flows.
+    def initial(self, most: int = INITIAL_WINDOW) -> int:
+        """Take and return a first window: ``most`` while there is plenty, less among many flows.
 
         The smallest is handed out even when the budget is spent, so that a flow never stalls.
         """
         free = self.total - self.granted
-        size = INITIAL_WINDOW if free >= self.total // 2 else max(free // 64, MINIMUM_WINDOW)
-        size = min(size, INITIAL_WINDOW)
+        size = most if free >= self.total // 2 else max(free // 64, MINIMUM_WINDOW)
+        size = min(size, most)
         self.granted += size
         return size
 
@@ -73,10 +73,13 @@ class ReceiveWindow:
 
     __slots__ = ("_epoch", "_passed", "budget", "exhausted", "left", "size", "taken")
 
-    def __init__(self, budget: WindowBudget, size: int | None = None) -> None:
+    def __init__(
+        self, budget: WindowBudget, size: int | None = None, most: int = INITIAL_WINDOW
+    ) -> None:
+        """Take ``size`` bytes of the budget, or as many up to ``most`` as it wants to give."""
         self.budget = budget
         if size is None:
-            size = budget.initial()
+            size = budget.initial(most)
         else:
             budget.granted += size
         self.size = self.left = size

@@ -11,17 +11,8 @@ from support import tunnels
 from support.tunnels import TestGateway
 
 
-@pytest.fixture(scope="session", params=tunnels.NAMES)
-def gateway(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[TestGateway]:
-    """Each of the gateways in turn; shared, so not to be harmed."""
-    with tunnels.start(request.param, tmp_path_factory.mktemp(request.param)) as running:
-        yield running
-
-
-# asyncssh forgets to close its connection to the target when a client's is cut.
-OWN = [
+# asyncssh forgets to close its connection to a target when the client's is cut.
+GATEWAYS = [
     pytest.param(
         name,
         marks=[pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
@@ -32,7 +23,16 @@ OWN = [
 ]
 
 
-@pytest.fixture(params=OWN)
+@pytest.fixture(scope="session", params=GATEWAYS)
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestGateway]:
+    """Each of the gateways in turn; shared, so not to be harmed."""
+    with tunnels.start(request.param, tmp_path_factory.mktemp(request.param)) as running:
+        yield running
+
+
+@pytest.fixture(params=GATEWAYS)
 def own_gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestGateway]:
     """Each of the gateways in turn, for this test alone."""
     with tunnels.start(request.param, tmp_path) as running:

@@ -1,12 +1,13 @@
 """netkit's own gateway and real clients of it, for tests.
 
-    with gateway(tmp_path) as g, OpenSsh(g, "-L", f"{sock}:127.0.0.1:{port}") as ssh:
-        ssh.wait_for_file(sock)
+with gateway(tmp_path) as g, OpenSsh(g, "-L", f"{sock}:127.0.0.1:{port}") as ssh:
+    ssh.wait_for_file(sock)
 """
 
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -67,6 +68,23 @@ def gateway(directory: Path, **options: Any) -> Iterator[TestGateway]:
         yield server
     finally:
         server.stop()
+
+
+def connect_unix(path: Path, timeout: float = 20.0) -> socket.socket:
+    """Connect to a unix socket as soon as somebody listens on it."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(timeout)
+
+    def listens() -> bool:
+        # The file is there before its owner listens.
+        return sock.connect_ex(str(path)) == 0
+
+    try:
+        wait_until(listens, what=f"a listener on {path}")
+    except AssertionError:
+        sock.close()
+        raise
+    return sock
 
 
 class OpenSsh:

@@ -20,6 +20,7 @@ from support.sshd import Sshd, make_key, public_line
 if TYPE_CHECKING:
     import socket
 
+    from netkit.engine.transport.algorithms import Agreed
     from netkit.engine.transport.client import SshTransport
 
 
@@ -53,6 +54,12 @@ def sshd_hop(sshd: Sshd, **changes: Any) -> Hop:
         connect_timeout=20,
     )
     return replace(hop, **changes)
+
+
+def agreed(transport: SshTransport) -> Agreed:
+    """What was agreed on, client to server."""
+    assert transport.agreed is not None
+    return transport.agreed
 
 
 def b64(key: Path) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL
+from paramiko.server import InteractiveQuery
 
 from netkit.model import Hop, HostKeyPolicy
 
@@ -59,7 +60,7 @@ class _Rules(paramiko.ServerInterface):
         if self._round >= len(self._server.rounds):
             done = bool(self._server.rounds)
             return self._judge("keyboard-interactive", "", accepted=done)
-        query = paramiko.InteractiveQuery(*self._server.title)
+        query = InteractiveQuery(*self._server.title)
         for text, echo, _ in self._server.rounds[self._round]:
             query.add_prompt(text, echo)
         return query
@@ -129,11 +130,14 @@ class ScriptedServer:
         traceback: TracebackType | None,
     ) -> None:
         self.sock.close()
-        self.transport.active = False
         self.transport.packetizer.close()
         self.transport.packetizer.complete_handshake()
         self.transport.join(10)
         self.transport.sock.close()
+
+    def send(self, payload: bytes) -> None:
+        """Send any message to the client."""
+        self.transport._send_message(paramiko.Message(payload))  # type: ignore[attr-defined]
 
     def hop(self, **changes: Any) -> Hop:
         """A hop for it that accepts its host key."""

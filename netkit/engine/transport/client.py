@@ -18,6 +18,7 @@ from paramiko import Transport
 from paramiko.common import MSG_NAMES
 from paramiko.kex_curve25519 import KexCurve25519
 from paramiko.message import Message
+from paramiko.ssh_exception import SSHException
 
 from netkit._version import __version__
 from netkit.engine.transport import signatures
@@ -121,10 +122,17 @@ class SshTransport(Transport):
     def send_payload(self, payload: bytes) -> None:
         """Send one message from any thread; waits while keys are being exchanged.
 
+        On a connection that has ended it does nothing, or raises an OSError or EOFError.
+
         Raises:
-            EOFError: the connection is gone.
+            GatewayUnreachableError: a key exchange does not come to its end.
         """
-        self._send_user_message(Message(payload))
+        try:
+            self._send_user_message(Message(payload))
+        except SSHException as error:
+            raise GatewayUnreachableError(
+                "the gateway did not finish a key exchange", code="key-exchange-timeout"
+            ) from error
 
     def use_auth(self, handler: UserAuth) -> None:
         """Give authentication messages to ``handler`` from now on."""

@@ -288,7 +288,9 @@ def _loss(link: Link, error: BaseException | None) -> NetkitError:
             retryable=True,
         )
     if error is None or isinstance(error, EOFError | OSError):
-        return LinkLostError("the gateway closed the connection", code="link-closed", retryable=True)
+        return LinkLostError(
+            "the gateway closed the connection", code="link-closed", retryable=True
+        )
     return RemoteProtocolError("broke the SSH protocol", cause=printable(str(error), 200))
 
 

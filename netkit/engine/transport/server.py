@@ -29,12 +29,12 @@ from netkit.engine.transport.signatures import (
     public_blob,
     sign,
 )
-from netkit.errors import NetkitError, RemoteProtocolError
+from netkit.errors import LinkLostError, NetkitError, RemoteProtocolError
 from netkit.events import Event
 from netkit.model import Endpoint
 from netkit.text.fingerprints import key_type
 from netkit.wire.banner import MAX_VERSION
-from netkit.wire.messages import DISCONNECT, UNIMPLEMENTED, string, u32
+from netkit.wire.messages import DISCONNECT, UNIMPLEMENTED, USERAUTH_SUCCESS, string, u32
 from netkit.wire.packets import REKEY_BYTES
 from netkit.wire.untrusted import printable
 
@@ -84,7 +84,11 @@ class ServerConfig:
 
 
 class _Packetizer(LinkPacketizer):
-    """Adds what only a server needs: a wrong guess to skip, a last word, a test's rekey limit."""
+    """Adds what only a server needs.
+
+    These are a guess of the client's to skip, a last word, a server's words for the end, and a
+    limit after which to rekey.
+    """
 
     def __init__(self, link: Link, rekey_bytes: int) -> None:
         super().__init__(link)
@@ -92,10 +96,19 @@ class _Packetizer(LinkPacketizer):
         self._head_start = REKEY_BYTES - rekey_bytes
 
     def read_message(self) -> tuple[int, Message]:
-        message = super().read_message()
+        message = self._read()
         if self.skip_next:
             self.skip_next = False
-            return super().read_message()
+            return self._read()
+        return message
+
+    def _read(self) -> tuple[int, Message]:
+        message = super().read_message()
+        if message[0] == USERAUTH_SUCCESS:
+            # The client's way in; a link takes it for the end of its login.
+            self.link.authenticated = False
+            self._fail(RemoteProtocolError("sent a message that only servers send"))
+            raise EOFError
         return message
 
     def set_outbound_cipher(self, *args: Any, **options: Any) -> None:
@@ -106,9 +119,29 @@ class _Packetizer(LinkPacketizer):
         super().set_inbound_cipher(*args, **options)
         self.link.stream.reader.bytes = self._head_start
 
+    def close(self) -> None:
+        link = self.link
+        if link.error is None and not link.is_stopping:
+            link.error = self._loss(self.failure())
+        super().close()
+
+    def _loss(self, error: BaseException | None) -> NetkitError:
+        if isinstance(error, NetkitError):
+            return error
+        if self.link.disconnect is not None:
+            text = printable(self.link.disconnect[1])
+            return LinkLostError(f"the client left: {text}", code="link-disconnected")
+        if error is None or isinstance(error, EOFError | OSError):
+            return LinkLostError("the client closed the connection", code="link-closed")
+        return RemoteProtocolError(f"broke the SSH protocol: {printable(str(error))}")
+
     def _fail(self, error: NetkitError) -> None:
         if isinstance(error, RemoteProtocolError):
             self.disconnect(PROTOCOL_ERROR, error.summary)
+        elif isinstance(error, LinkLostError):
+            # A link's own words are a client's.
+            summary = error.summary.replace("the gateway", "the client")
+            error = LinkLostError(summary, code=error.code)
         super()._fail(error)
 
     def disconnect(self, code: int, text: str) -> None:
@@ -143,6 +176,7 @@ class ServerTransport(Transport):
         super().__init__(sock, packetizer_class=packetizer)  # type: ignore[arg-type]
         self.name = f"netkit-gateway-link {peer}"
         self.set_log_channel(LOG_CHANNEL)
+        self.packetizer.failure = lambda: self.saved_exception
         self.banner_timeout = self.handshake_timeout = config.login_grace
         self.peer = peer
         self.server_key_dict = dict.fromkeys(config.host_key.algorithms, config.host_key)  # type: ignore[arg-type]
@@ -184,8 +218,8 @@ class ServerTransport(Transport):
 
     def reason(self) -> str:
         """Why the connection ended, for a log."""
-        error = self.link.error or self.saved_exception
-        return printable(str(error)) if error else "the client left"
+        error = self.link.error
+        return printable(error.summary) if error is not None else "the gateway was stopped"
 
     # --- login ---
 
@@ -239,7 +273,9 @@ class ServerTransport(Transport):
         self.remote_version = line
 
     def _really_parse_kex_init(
-        self, m: Message, ignore_first_byte: bool = False  # noqa: FBT001, FBT002 (paramiko's)
+        self,
+        m: Message,
+        ignore_first_byte: bool = False,  # noqa: FBT001, FBT002 (paramiko's)
     ) -> dict[str, Any]:
         parsed: dict[str, Any] = super()._really_parse_kex_init(m, ignore_first_byte)  # type: ignore[misc]
         if not ignore_first_byte:

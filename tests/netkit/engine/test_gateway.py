@@ -26,7 +26,7 @@ from netkit.events import FlowClosed
 from netkit.model import Endpoint, Keepalive
 from netkit.text.fingerprints import sha256_fingerprint
 from support import targets
-from support.gateways import OpenSsh, TestGateway, gateway
+from support.gateways import OpenSsh, TestGateway, connect_unix, gateway
 from support.sshd import make_key, public_line
 from support.waiting import wait_until
 
@@ -88,7 +88,7 @@ def test_host_key_from_a_file(tmp_path: Path, kind: str, options: tuple[str, ...
         assert " ".join(server.host_key_line.split()[1:]) == public_line(path)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"nonsense", b"-----BEGIN OPENSSH PRIVATE KEY-----"])
+@pytest.mark.parametrize("content", [None, b"", b"nonsense", b"--BEGIN OPENSSH PRIVATE KEY--"])
 def test_unusable_host_key_file(tmp_path: Path, content: bytes | None):
     path = tmp_path / "host"
     if content is not None:
@@ -181,14 +181,21 @@ def test_key_types_that_are_not_known_do_not_end_the_login(tmp_path: Path):
         assert server.connections == 1
 
 
-@pytest.mark.parametrize(("password", "user", "welcome"), [
-    ("pass", "x", True), ("pass", "", True), ("Pass", "x", False), ("", "x", False),
-    ("pass" * 5000, "x", False),
-])
+@pytest.mark.parametrize(
+    ("password", "user", "welcome"),
+    [
+        ("pass", "x", True),
+        ("pass", "", True),
+        ("Pass", "x", False),
+        ("", "x", False),
+        ("pass" * 5000, "x", False),
+    ],
+)
 def test_password(server: TestGateway, password: str, user: str, welcome: bool):
     with paramiko_client(server) as client:
         if welcome:
             client.auth_password(user, password)
+            server.wait_for_notice("gateway-login")
         else:
             with pytest.raises(paramiko.AuthenticationException):
                 client.auth_password(user, password)
@@ -220,8 +227,14 @@ def test_asyncssh_client(server: TestGateway):
     async def use(target: targets.Target) -> tuple[bytes, bytes]:
         host, port = server.address.host, server.address.port
         async with asyncssh.connect(
-            host, port, username="x", password="pass", known_hosts=None, config=None,
-            client_keys=None, agent_path=None,
+            host,
+            port,
+            username="x",
+            password="pass",
+            known_hosts=None,
+            config=None,
+            client_keys=None,
+            agent_path=None,
         ) as connection:
             reader, writer = await connection.open_connection(target.host, target.port)
             writer.write(b"towards")
@@ -240,8 +253,15 @@ def test_asyncssh_remote_forward(server: TestGateway):
     async def use(target: targets.Target) -> bytes:
         host, port = server.address.host, server.address.port
         async with asyncssh.connect(
-            host, port, username="x", password="pass", known_hosts=None, config=None,
-            client_keys=None, agent_path=None, compression_algs=["zlib@openssh.com"],
+            host,
+            port,
+            username="x",
+            password="pass",
+            known_hosts=None,
+            config=None,
+            client_keys=None,
+            agent_path=None,
+            compression_algs=["zlib@openssh.com"],
         ) as connection:
             listener = await connection.forward_remote_port(
                 "localhost", 0, target.host, target.port
@@ -266,19 +286,11 @@ def open_forward(directory: str, port: int) -> tuple[str, Path]:
     return f"{path}:127.0.0.1:{port}", path
 
 
-def dial(path: Path) -> socket.socket:
-    wait_until(path.exists, what=f"{path}")
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(20)
-    sock.connect(str(path))
-    return sock
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_client_killed_in_a_transfer(server: TestGateway, how: signal.Signals):
     with targets.source(1 << 40) as target, targets.short_directory() as directory:
         forward, path = open_forward(directory, target.port)
-        with OpenSsh(server, "-L", forward) as ssh, dial(path) as sock:
+        with OpenSsh(server, "-L", forward) as ssh, connect_unix(path) as sock:
             assert sock.recv(MB)
             ssh.process.send_signal(how)
             server.wait_for_connections(0)
@@ -307,7 +319,7 @@ def test_stop_in_a_transfer(tmp_path: Path):
         gateway(tmp_path) as server,
     ):
         forward, path = open_forward(directory, target.port)
-        with OpenSsh(server, "-L", forward) as ssh, dial(path) as sock:
+        with OpenSsh(server, "-L", forward) as ssh, connect_unix(path) as sock:
             assert sock.recv(MB)
             began = time.monotonic()
             server.stop()
@@ -333,7 +345,7 @@ def test_stop_with_a_client_that_reads_nothing(server: TestGateway):
     """The transport's thread cannot send, and must still see that it is to end."""
     with targets.source(1 << 40) as target, targets.short_directory() as directory:
         forward, path = open_forward(directory, target.port)
-        with OpenSsh(server, "-L", forward) as ssh, dial(path) as sock:
+        with OpenSsh(server, "-L", forward) as ssh, connect_unix(path) as sock:
             ssh.process.send_signal(signal.SIGSTOP)
             link = next(iter(server._connections)).link
             # Smaller than the window, so that the socket is full before the window is used up.

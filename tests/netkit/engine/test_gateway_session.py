@@ -8,6 +8,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -17,7 +18,7 @@ from netkit.events import FlowClosed, FlowFailed, FlowOpened
 from netkit.model import Endpoint
 from netkit.wire.messages import string, u32
 from support import targets
-from support.gateways import OpenSsh, TestGateway, gateway
+from support.gateways import OpenSsh, TestGateway, connect_unix, gateway
 from support.peers import require
 from support.sshd import public_line
 from support.waiting import wait_until
@@ -36,7 +37,7 @@ def short() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def client(server: TestGateway) -> Iterator[paramiko.Transport]:
+def client(server: TestGateway) -> Iterator[Any]:
     """A logged-in paramiko client, for what ssh(1) cannot be made to do."""
     sock = socket.create_connection((server.address.host, server.address.port), 10)
     transport = paramiko.Transport(sock)
@@ -48,15 +49,6 @@ def client(server: TestGateway) -> Iterator[paramiko.Transport]:
         transport.close()
         transport.join(10)
         sock.close()
-
-
-def connected(path: Path) -> socket.socket:
-    """Connect to a unix socket once it is there."""
-    wait_until(path.exists, what=f"{path}")
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(20)
-    sock.connect(str(path))
-    return sock
 
 
 def answer(sock: socket.socket, question: bytes) -> bytes:
@@ -73,7 +65,7 @@ def answer(sock: socket.socket, question: bytes) -> bytes:
 def through(ssh: OpenSsh, path: Path, question: bytes = b"hello") -> bytes:
     """What comes back through a local forward; empty where it is reset."""
     try:
-        return answer(connected(path), question)
+        return answer(connect_unix(path), question)
     except (ConnectionResetError, BrokenPipeError):
         return b""
 
@@ -221,7 +213,7 @@ def test_other_channels_are_refused(server: TestGateway, kind: str, data: bytes,
         assert open_raw(transport, "session", b"") == 1
 
 
-def open_raw(transport: paramiko.Transport, kind: str, data: bytes) -> int:
+def open_raw(transport: Any, kind: str, data: bytes) -> int:
     """Ask for a channel with any type-specific data; return the reason of the refusal."""
     answers: list[int] = []
 
@@ -255,7 +247,7 @@ def test_client_that_leaves_during_a_dial(server: TestGateway, short: Path):
         ssh = stack.enter_context(
             OpenSsh(server, "-L", f"{short}/s:127.0.0.1:{full.getsockname()[1]}")
         )
-        stack.enter_context(connected(short / "s"))
+        stack.enter_context(connect_unix(short / "s"))
         session = next(iter(server._connections)).link
         wait_until(lambda: session.mux.channels, what="the offered channel")
         ssh.process.kill()
@@ -409,7 +401,7 @@ def test_permitlisten(tmp_path: Path):
 def test_unix_socket_listening_point(server: TestGateway, short: Path):
     path = short / "listening"
     with targets.echo() as target, OpenSsh(server, "-R", f"{path}:127.0.0.1:{target.port}"):
-        assert answer(connected(path), b"question") == b"question"
+        assert answer(connect_unix(path), b"question") == b"question"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     server.wait_for_connections(0)
     assert not path.exists()
@@ -433,9 +425,9 @@ def test_cancelled_listening_point_is_closed(server: TestGateway):
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), 10)
         # and what is not there cannot be cancelled
-        assert transport.global_request(
-            "cancel-tcpip-forward", ("127.0.0.1", port), wait=True
-        ) is None
+        assert (
+            transport.global_request("cancel-tcpip-forward", ("127.0.0.1", port), wait=True) is None
+        )
         assert transport.is_active()
 
 

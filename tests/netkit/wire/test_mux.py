@@ -130,8 +130,8 @@ class TestEvents:
     def test_of_an_open_channel(self) -> None:
         mux, channel = opened(1_000, send_window=0)
         assert feed(mux, 94, 0, string(b"data"), b"ignored") == m.Data(channel, memoryview(b"data"))
-        assert feed(mux, 93, 0, 5) == m.Writable(channel)
-        assert feed(mux, 93, 0, 5) is None
+        assert feed(mux, 93, 0, 5) == m.Writable(channel, 5)
+        assert feed(mux, 93, 0, 5) == m.Writable(channel, 5)
         assert channel.sendable == 10
         request = feed(mux, 98, 0, string("exit-status"), b"\0", 1)
         assert request == m.ChannelRequest(channel, "exit-status", False, u32(1))
@@ -194,7 +194,6 @@ class TestEvents:
 
     def test_windows_that_do_not_open(self) -> None:
         mux, channel = opened(send_window=0)
-        assert feed(mux, 93, 0, 0) is None
         mux.eof(channel)
         assert feed(mux, 93, 0, 100) is None
 

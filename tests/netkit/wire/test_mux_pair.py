@@ -97,7 +97,7 @@ def test_a_slow_reader_costs_its_window() -> None:
     pair.take(1, 0, 24_998)
     pair.settle()
     assert sender.sendable == 25_000
-    assert pair.events[0][-1] == m.Writable(sender)
+    assert pair.events[0][-1] == m.Writable(sender, 25_000)
     pair.finish()
 
 

@@ -41,6 +41,12 @@ def false_agent(*replies: bytes, close: bool = True):
         thread.join(10)
 
 
+def opened(real: RealAgent) -> Agent:
+    agent = open_agent(str(real.socket))
+    assert agent is not None
+    return agent
+
+
 def frame(payload: bytes) -> bytes:
     return u32(len(payload)) + payload
 
@@ -58,7 +64,7 @@ class TestReal:
             yield agent
 
     def test_keys(self, real):
-        with open_agent(str(real.socket)) as agent:
+        with opened(real) as agent:
             keys = agent.list_keys()
         assert [key.comment for key in keys] == ["ed25519", "ecdsa", "rsa"]
 
@@ -67,13 +73,13 @@ class TestReal:
         [(0, "ssh-ed25519"), (1, "ecdsa-sha2-nistp256"), (2, "rsa-sha2-256"), (2, "rsa-sha2-512")],
     )
     def test_signatures(self, real, index, algorithm):
-        with open_agent(str(real.socket)) as agent:
+        with opened(real) as agent:
             blob = agent.list_keys()[index].blob
             signature = agent.sign(blob, algorithm, b"data")
         assert signatures.verify(blob, signature, b"data", algorithms=[algorithm])
 
     def test_key_that_is_gone(self, real):
-        with open_agent(str(real.socket)) as agent:
+        with opened(real) as agent:
             blob = agent.list_keys()[0].blob
             real.remove_all()
             assert agent.list_keys() == ()

@@ -16,7 +16,7 @@ from netkit.engine.transport.algorithms import CIPHERS, KEX, MACS
 from netkit.errors import AlgorithmError, NetkitError
 from netkit.model import Hop
 from support.asyncssh_server import AsyncsshServer
-from support.login import fails, logged_in, sshd_hop
+from support.login import agreed, fails, logged_in, sshd_hop
 from support.scripted_server import ScriptedServer
 from support.sshd import Sshd
 
@@ -46,39 +46,40 @@ class TestAlgorithms:
     def test_each_cipher(self, tmp_path, cipher):
         with Sshd(tmp_path, tcp=False, Ciphers=cipher) as sshd:
             with logged_in(sshd_hop(sshd), sshd.pipe()) as transport:
-                assert transport.agreed.cipher == transport.agreed_reverse.cipher == cipher
+                assert agreed(transport).cipher == cipher
+                assert transport.agreed_reverse == transport.agreed
                 assert echo(transport) == b"hello"
 
     @pytest.mark.parametrize("mac", MACS)
     def test_each_mac(self, tmp_path, mac):
         with Sshd(tmp_path, tcp=False, Ciphers="aes128-ctr", MACs=mac) as sshd:
             with logged_in(sshd_hop(sshd), sshd.pipe()) as transport:
-                assert transport.agreed.mac == mac
+                assert agreed(transport).mac == mac
                 assert echo(transport) == b"hello"
 
     @pytest.mark.parametrize("kex", KEX_OF_SSHD)
     def test_each_kex(self, tmp_path, kex):
         with Sshd(tmp_path, tcp=False, KexAlgorithms=kex) as sshd:
             with logged_in(sshd_hop(sshd), sshd.pipe()) as transport:
-                assert transport.agreed.kex == kex
+                assert agreed(transport).kex == kex
 
     def test_mlkem(self, tmp_path):
         if "mlkem768x25519-sha256" not in client.supported_kex():
             pytest.skip("this OpenSSL has no ML-KEM")
         with ScriptedServer(password="pw") as server:
             with logged_in(server.hop(), server.sock, password="pw") as transport:
-                assert transport.agreed.kex == "mlkem768x25519-sha256"
+                assert agreed(transport).kex == "mlkem768x25519-sha256"
 
     @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
     def test_each_host_key(self, tmp_path, kind):
         with Sshd(tmp_path, tcp=False, host_keys=[kind]) as sshd:
             with logged_in(sshd_hop(sshd), sshd.pipe()) as transport:
-                assert kind in transport.agreed.host_key
+                assert kind in agreed(transport).host_key
 
     def test_compression(self, sshd):
         hop = sshd_hop(sshd, compression=True)
         with logged_in(hop, sshd.pipe()) as transport:
-            assert transport.agreed.compression == "zlib@openssh.com"
+            assert agreed(transport).compression == "zlib@openssh.com"
             assert echo(transport, b"again and " * 50_000) == b"again and " * 50_000
 
     def test_compression_from_the_start(self, tmp_path):
@@ -93,14 +94,14 @@ class TestAlgorithms:
             )
             sock = socket.create_connection(("127.0.0.1", server.port))
             with logged_in(hop, sock, password="pw") as transport:
-                assert transport.agreed.compression == "zlib"
+                assert agreed(transport).compression == "zlib"
 
     def test_gcm_with_macs_we_lack(self, tmp_path):
         with Sshd(
             tmp_path, tcp=False, Ciphers="aes256-gcm@openssh.com", MACs="umac-64@openssh.com"
         ) as sshd:
             with logged_in(sshd_hop(sshd), sshd.pipe()) as transport:
-                assert transport.agreed.mac == "implicit"
+                assert agreed(transport).mac == "implicit"
                 assert echo(transport) == b"hello"
 
     @pytest.mark.parametrize(
@@ -121,9 +122,9 @@ class TestAlgorithms:
     def test_hop_restricts(self, sshd):
         hop = sshd_hop(sshd, ciphers=("aes256-ctr",), macs=("hmac-sha2-512",), kex=("*nistp384",))
         with logged_in(hop, sshd.pipe()) as transport:
-            agreed = transport.agreed
-            assert (agreed.cipher, agreed.mac) == ("aes256-ctr", "hmac-sha2-512")
-            assert agreed.kex == "ecdh-sha2-nistp384"
+            there = agreed(transport)
+            assert (there.cipher, there.mac) == ("aes256-ctr", "hmac-sha2-512")
+            assert there.kex == "ecdh-sha2-nistp384"
 
 
 def test_facts(sshd):
@@ -174,13 +175,15 @@ def test_wrong_host_key_signature():
         assert error.code == "bad-host-key-signature"
 
 
-def test_unknown_message_is_answered_with_unimplemented(tmp_path):
+def test_unknown_message_is_answered_with_unimplemented():
     answered = threading.Event()
 
-    with ScriptedServer(password="pw") as server:
+    def watch(transport):
+        transport._handler_table[3] = lambda m: answered.set()
+
+    with ScriptedServer(password="pw", before=watch) as server:
         with logged_in(server.hop(), server.sock, password="pw") as transport:
-            server.transport._handler_table[3] = lambda m: answered.set()
-            server.transport._send_message(Message(bytes([192]) + b"ping"))
+            server.send(bytes([192]) + b"ping")
             assert answered.wait(10)
             assert transport.is_active()
 

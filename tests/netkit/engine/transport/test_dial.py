@@ -108,7 +108,13 @@ class TestSuccess:
 
 def test_families_alternate():
     four, six = socket.AF_INET, socket.AF_INET6
-    given = [(six, ("a",)), (six, ("b",)), (six, ("c",)), (four, ("d",)), (four, ("e",))]
+    given: list[module._Address] = [
+        (six, ("a", 1)),
+        (six, ("b", 1)),
+        (six, ("c", 1)),
+        (four, ("d", 1)),
+        (four, ("e", 1)),
+    ]
     mixed = [address[0] for _, address in module._interleaved(given)]
     assert mixed == ["a", "d", "b", "e", "c"]
 

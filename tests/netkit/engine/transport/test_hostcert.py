@@ -16,7 +16,7 @@ from netkit.engine.transport import hostcert
 from netkit.engine.transport.hostcert import Certificate, host_fault, parse_certificate
 from netkit.errors import HostKeyError, RemoteProtocolError
 from netkit.text.fingerprints import key_type
-from support.login import fails, logged_in, sshd_hop
+from support.login import agreed, fails, logged_in, sshd_hop
 from support.sshd import Sshd, make_key, public_line
 
 NOW = time.time()
@@ -147,7 +147,8 @@ class TestLogin:
     def test_certificate_of_a_trusted_authority(self, host):
         sshd, hop = host("-n", "127.0.0.1")
         with logged_in(hop, sshd.pipe()) as transport:
-            assert transport.agreed.host_key == "ssh-ed25519-cert-v01@openssh.com"
+            assert agreed(transport).host_key == "ssh-ed25519-cert-v01@openssh.com"
+            assert transport.certificate
             assert transport.certificate.principals == ("127.0.0.1",)
 
     def test_for_another_host(self, host):

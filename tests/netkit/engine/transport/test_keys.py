@@ -27,6 +27,12 @@ def blob(key: Path) -> bytes:
     return base64.b64decode(Path(f"{key}.pub").read_text().split()[1])
 
 
+def private(path: Path) -> PrivateKeyFile:
+    file = read_key_file(path)
+    assert isinstance(file, PrivateKeyFile)
+    return file
+
+
 def fault(path: Path) -> KeyFileError:
     with pytest.raises(KeyFileError) as caught:
         read_key_file(path)
@@ -45,8 +51,7 @@ class TestFormats:
     @pytest.mark.parametrize(("kind", "options"), KINDS)
     def test_plain(self, tmp_path, kind, options, form):
         path = make_key(tmp_path / "key", kind, *options, *form)
-        file = read_key_file(path)
-        assert isinstance(file, PrivateKeyFile)
+        file = private(path)
         assert not file.encrypted
         assert file.public == public_blob(file.unlock()) == blob(path)
 
@@ -54,7 +59,7 @@ class TestFormats:
     @pytest.mark.parametrize(("kind", "options"), KINDS)
     def test_encrypted(self, tmp_path, kind, options, form):
         path = make_key(tmp_path / "key", kind, *options, *form, passphrase="pässword")
-        file = read_key_file(path)
+        file = private(path)
         assert file.encrypted
         assert public_blob(file.unlock("pässword")) == blob(path)
         with pytest.raises(KeyFileError) as caught:
@@ -63,18 +68,18 @@ class TestFormats:
 
     def test_openssh_shows_its_public_half_without_the_passphrase(self, tmp_path):
         path = make_key(tmp_path / "key", passphrase="secret")
-        assert read_key_file(path).public == blob(path)
+        assert private(path).public == blob(path)
 
     @pytest.mark.parametrize("cipher", ["aes256-ctr", "aes256-cbc", "aes256-gcm@openssh.com"])
     def test_ciphers_of_openssh(self, tmp_path, cipher):
         path = make_key(tmp_path / "key", "ed25519", "-Z", cipher, passphrase="secret")
-        assert public_blob(read_key_file(path).unlock("secret")) == blob(path)
+        assert public_blob(private(path).unlock("secret")) == blob(path)
 
     def test_cipher_that_is_not_supported(self, tmp_path):
         options = ("-Z", "chacha20-poly1305@openssh.com")
         path = make_key(tmp_path / "key", "ed25519", *options, passphrase="secret")
         with pytest.raises(KeyFileError) as caught:
-            read_key_file(path).unlock("secret")
+            private(path).unlock("secret")
         assert caught.value.code == "key-unsupported"
         assert caught.value.fixes[0].argv[:2] == ("ssh-keygen", "-p")
 
@@ -124,7 +129,7 @@ class TestFaults:
         error = fault(ppk)
         assert error.code == "key-is-ppk"
         subprocess.run(error.fixes[0].argv, check=True)
-        assert read_key_file(tmp_path / "mine").public == blob(key)
+        assert private(tmp_path / "mine").public == blob(key)
 
     @pytest.mark.parametrize(
         ("content", "code"),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -21,9 +22,8 @@ from netkit.engine.transport.client import SshTransport
 from netkit.engine.transport.server import KEX
 from netkit.wire.messages import CHANNEL_OPEN, GLOBAL_REQUEST, string, u32
 from support import targets
-from support.gateways import OpenSsh, TestGateway, gateway
+from support.gateways import OpenSsh, TestGateway, connect_unix, gateway
 from support.peers import require
-from support.waiting import wait_until
 
 MB = 1_000_000
 
@@ -36,9 +36,7 @@ def server(tmp_path: Path) -> Iterator[TestGateway]:
 
 def echo_through(path: Path, size: int) -> bool:
     """Send ``size`` bytes of the pattern to the echo behind ``path`` and compare what returns."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(60)
-        sock.connect(str(path))
+    with connect_unix(path, 60.0) as sock:
 
         def send() -> None:
             for piece in targets.pattern(size):
@@ -59,7 +57,6 @@ def relays(server: TestGateway, size: int, *options: str, rekeys: int = 0) -> bo
     with targets.echo() as echo, targets.short_directory() as directory:
         path = Path(directory, "s")
         with OpenSsh(server, "-v", "-L", f"{path}:127.0.0.1:{echo.port}", *options) as ssh:
-            wait_until(path.exists, what="ssh's listening socket")
             same = echo_through(path, size)
         assert ssh.log.count("SSH2_MSG_NEWKEYS received") > rekeys
         return same
@@ -158,7 +155,7 @@ def test_own_list_of_ciphers(tmp_path: Path):
 @contextmanager
 def paramiko_client(
     server: TestGateway, kind: type[paramiko.Transport] = paramiko.Transport
-) -> Iterator[paramiko.Transport]:
+) -> Iterator[Any]:
     sock = socket.create_connection((server.address.host, server.address.port), 10)
     client = kind(sock)
     try:
@@ -191,12 +188,12 @@ class Guesser(paramiko.Transport):
     def _send_message(self, message: Message) -> None:
         payload = message.asbytes()
         if payload[0] != 20 or self.initial_kex_done:
-            super()._send_message(message)
+            self.packetizer.send_message(message)
             return
         payload = payload[:-5] + b"\1" + payload[-4:]
         self.local_kex_init = self._latest_kex_init = payload
-        super()._send_message(Message(payload))
-        super()._send_message(Message(b"\x1e" + string(self.guess)))
+        self.packetizer.send_message(Message(payload))
+        self.packetizer.send_message(Message(b"\x1e" + string(self.guess)))
 
 
 def test_packet_behind_a_wrong_guess_is_ignored(server: TestGateway):
@@ -238,21 +235,29 @@ def test_packet_behind_a_right_guess_counts(server: TestGateway):
         bytes([GLOBAL_REQUEST]) + string("keepalive@openssh.com") + b"\1",
         bytes([94]) + u32(0) + string("data"),
         bytes([127]),
-        # what a server says is not for a client to say
-        bytes([52]) + b"",
     ],
 )
 def test_nothing_before_the_login(server: TestGateway, payload: bytes):
     with paramiko_client(server) as client:
         client.start_client(timeout=10)
         client._send_message(Message(payload))
-        if payload[0] >= 80:
-            text = server.wait_for_notice("gateway-left")
-            assert "before authentication was complete" in text
-        else:
-            with pytest.raises(paramiko.AuthenticationException):
-                client.auth_password("x", "wrong")
-            assert server.notices("gateway-login") == []
+        text = server.wait_for_notice("gateway-left")
+        assert "before authentication was complete" in text
+
+
+def test_client_cannot_declare_itself_logged_in(server: TestGateway):
+    """USERAUTH_SUCCESS is for the server to send; from a client it must open nothing."""
+    with targets.echo() as target, paramiko_client(server) as client:
+        client.start_client(timeout=10)
+        link = next(iter(server._connections)).link
+        client._send_message(Message(bytes([52])))
+        channel = string("direct-tcpip") + u32(0) + u32(1 << 20) + u32(1 << 15)
+        channel += string(target.host) + u32(target.port) + string("") + u32(0)
+        with contextlib.suppress(EOFError, OSError):
+            client._send_message(Message(bytes([CHANNEL_OPEN]) + channel))
+        assert "only servers send" in server.wait_for_notice("gateway-left")
+        assert not link.authenticated
+        assert target.connections == []
 
 
 def test_client_that_never_logs_in_is_left(tmp_path: Path):

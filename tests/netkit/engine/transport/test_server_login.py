@@ -7,7 +7,8 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netkit.engine.transport.server_login import MAX_PROBES, Identity, Login, LoginRules
 from netkit.engine.transport.signatures import PrivateKey, public_blob, sign

@@ -12,7 +12,7 @@ import pytest
 from netkit.engine.transport.session import establish
 from netkit.errors import GatewayUnreachableError, HostKeyError, NetkitError
 from netkit.model import Hop, HostKeyPolicy
-from support.login import fails, logged_in, sshd_hop
+from support.login import agreed, fails, logged_in, sshd_hop
 from support.prompts import Person
 from support.sshd import Sshd, make_key, public_line
 
@@ -146,7 +146,7 @@ class TestHostKey:
         known = tmp_path / "known"
         known.write_text(f"127.0.0.1 {sshd.host_key(1)}\n")
         with logged_in(sshd_hop(sshd, known_hosts=(known,)), sshd.pipe()) as transport:
-            assert transport.agreed.host_key == "ecdsa-sha2-nistp256"
+            assert agreed(transport).host_key == "ecdsa-sha2-nistp256"
 
     def test_changed_is_refused_even_if_new_ones_are_accepted(self, sshd, tmp_path):
         known = tmp_path / "known"

@@ -14,7 +14,7 @@ from netkit.engine.transport.signatures import SK_ECDSA, SK_ED25519, public_blob
 from netkit.text.fingerprints import key_type
 from netkit.wire.messages import string
 
-KEYS = {
+KEYS: dict[str, signatures.PrivateKey] = {
     "ssh-ed25519": ed25519.Ed25519PrivateKey.generate(),
     "ecdsa-sha2-nistp256": ec.generate_private_key(ec.SECP256R1()),
     "ecdsa-sha2-nistp384": ec.generate_private_key(ec.SECP384R1()),
@@ -78,7 +78,7 @@ def test_sha1_is_refused():
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
 
-    key = KEYS["rsa-sha2-256"]
+    key = rsa.generate_private_key(65537, 2048)
     raw = key.sign(b"data", padding.PKCS1v15(), hashes.SHA1())
     signature = string("ssh-rsa") + string(raw)
     assert not verify(public_blob(key), signature, b"data", algorithms=[*ALL, "ssh-rsa"])
@@ -107,7 +107,7 @@ class TestSecurityKeys:
         )
 
     def test_ed25519(self):
-        key = KEYS["ssh-ed25519"]
+        key = ed25519.Ed25519PrivateKey.generate()
         raw_public = public_blob(key)[-32:]
         blob = string(SK_ED25519) + string(raw_public) + string(self.APPLICATION)
         signature = string(SK_ED25519) + string(key.sign(self.signed(b"data"))) + self.TRAILER

@@ -70,7 +70,7 @@ def test_gateway_that_never_answers(monkeypatch):
 def test_messages_after_login_are_refused():
     with ScriptedServer(password="pw") as server:
         with logged_in(server.hop(), server.sock, password="pw") as transport:
-            server.transport._send_message(Message(SUCCESS))
+            server.send(SUCCESS)
             transport.join(10)
             assert isinstance(transport.saved_exception, RemoteProtocolError)
 
