@@ -62,7 +62,8 @@ class GatewayServer:
         password: accepted from anybody who knows it; None for none.
         user: the only user name; None for any.
         allow: targets that clients may reach; port 0 is any port of the host; None for any target.
-        observer: called with flows and notices, from the connections' threads, one at a time.
+        observer: called with flows and notices, from the connections' threads, one at a time; it
+            must not block, and not stop the server.
         forwarding: False refuses everything, as ``AllowTcpForwarding no`` does.
         remote_forwarding: whether clients may have this server listen, on loopback addresses;
             with ``gateway_ports`` on others too.

@@ -54,6 +54,7 @@ class Link:
         touched: flows that got data in this batch.
         rekeying: new keys are due or under way in at least one direction.
         round_trip: shortest measured round trip in seconds; 0 while unknown.
+        peer_version: the peer's version line.
         unread_limit: bytes of a flow that may lie unread at the peer.
         handshakes: sockets and channels that are no flow yet, or no more.
         on_open: called with every channel the peer wants to open; refused where it is None.
@@ -84,6 +85,7 @@ class Link:
         self.on_global: Callable[[m.GlobalRequest], bool] | None = None
         self.on_debug: Callable[[str], None] | None = None
         self.on_ended: Callable[[NetkitError | None], None] | None = None
+        self.peer_version = ""
         self.unread_limit = NO_LIMIT
         self._held: dict[Flow, float] = {}
         self.flows: set[Flow] = set()
@@ -252,10 +254,8 @@ class Link:
 
     def _writable(self, event: m.Writable) -> None:
         flow: Flow | None = event.channel.user
-        if flow is not None:
-            flow.credited(event.credit)
-            if flow.readable or flow.prefix:
-                self.ready[flow] = None
+        if flow is not None and (flow.readable or flow.prefix):
+            self.ready[flow] = None
 
     def hold(self, flow: Flow) -> None:
         """Watch a flow that waits for a credit while the peer's window has room."""
@@ -278,7 +278,7 @@ class Link:
         """Take note of a round trip in seconds; the shortest tells what the path is like."""
         best = self.round_trip
         self.round_trip = min(best, round_trip) if best else round_trip
-        self.unread_limit = unread_limit(self.round_trip)
+        self.unread_limit = unread_limit(self.round_trip, self.peer_version)
         self.mux.first_window = min(self.unread_limit, INITIAL_WINDOW)
 
     def _channel_request(self, event: m.ChannelRequest) -> None:

@@ -11,6 +11,7 @@ All methods but `post` and `wake` belong to the loop's thread.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import select
@@ -67,7 +68,9 @@ class _EpollPoller:
         self._epoll.modify(fd, interest | self._always)
 
     def remove(self, fd: int) -> None:
-        self._epoll.unregister(fd)
+        # A descriptor that was closed already has left the set by itself.
+        with contextlib.suppress(OSError):
+            self._epoll.unregister(fd)
 
     def rearm(self, fd: int, interest: int) -> None:
         """Nothing to do: the next edge is reported by itself."""
@@ -96,8 +99,10 @@ class _SelectorPoller:
         self._set(fd, interest & (READ | WRITE))
 
     def remove(self, fd: int) -> None:
-        self._set(fd, 0)
-        del self._wanted[fd]
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            self._set(fd, 0)
+        self._wanted.pop(fd, None)
+        self._armed.pop(fd, None)
 
     def rearm(self, fd: int, interest: int) -> None:
         if fd in self._wanted:

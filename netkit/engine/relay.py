@@ -194,10 +194,6 @@ class Flow:
         self.outbox.drop()
         self.channel.user = None
 
-    def credited(self, count: int) -> None:
-        """The peer has read ``count`` bytes more, or lets us send as many more."""
-        self.pacer.credited(count)
-
     @property
     def is_held(self) -> bool:
         """Whether the flow waits for a credit although the peer's window has room."""

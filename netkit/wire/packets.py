@@ -196,6 +196,10 @@ class PacketReader(Direction):
         self._start = at + 1
         return line
 
+    def peek(self, limit: int) -> bytes:
+        """Return a copy of the first ``limit`` buffered bytes and leave them there."""
+        return bytes(self._view[self._start : min(self._end, self._start + limit)])
+
     def next(self) -> memoryview | None:
         """Open the next packet and return its payload, or None when more bytes are needed.
 

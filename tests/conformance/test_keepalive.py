@@ -101,12 +101,9 @@ class TestLife:
         """A server that answers nothing and still talks is alive; when it stops, it is not."""
         stop = threading.Event()
         with HostileServer() as server:
-            server._got_original = server._got
             keepalive = Keepalive(interval=0.2, count=2)
             with tunnel(server.hop(), keepalive=keepalive) as run:
-                answer = wire.REQUEST_FAILURE
-                del answer
-                server.transport._handler_table[wire.GLOBAL_REQUEST] = lambda _message: None
+                answer_nothing_more(server)
                 ignore = bytes([wire.IGNORE]) + string(b"x")
 
                 def talk() -> None:
@@ -148,9 +145,11 @@ class TestLife:
     def test_off_means_off(self):
         with HostileServer() as server:
             with tunnel(server.hop(), keepalive=Keepalive(interval=0)) as run:
-                server.wait_for(wire.GLOBAL_REQUEST)  # the one that measures the round trip
+                wait_until(lambda: run.link.round_trip, what="the round trip to be measured")
+                assert not run.link.wait(0.1)
+                asked = server.count(wire.GLOBAL_REQUEST)
                 assert not run.link.wait(0.3)
-                assert server.count(wire.GLOBAL_REQUEST) == 1
+                assert server.count(wire.GLOBAL_REQUEST) == asked
 
 
 class TestIdleFlows:
@@ -191,24 +190,17 @@ def test_confirmed_channels_do_not_stop_the_clock():
         with tunnel(server.hop(), forwards=[local(Endpoint("x", 1))], keepalive=SOON) as run:
             with run.connect() as sock:
                 server.channel()
-                with FreezeNothing(server):
-                    error = run.tunnel.wait(5)
-                    assert error is not None
-                    assert error.code == "gateway-silent"
-                    assert outcome(sock) == "reset"
+                answer_nothing_more(server)
+                error = run.tunnel.wait(5)
+                assert error is not None
+                assert error.code == "gateway-silent"
+                assert outcome(sock) == "reset"
 
 
-class FreezeNothing:
+def answer_nothing_more(server: HostileServer) -> None:
     """The server's connection layer goes silent; TCP keeps acknowledging."""
-
-    def __init__(self, server: HostileServer) -> None:
-        self._table = server.transport._handler_table
-
-    def __enter__(self) -> None:
-        self._table[wire.GLOBAL_REQUEST] = lambda _message: None
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    assert server.transport is not None
+    server.transport._handler_table[wire.GLOBAL_REQUEST] = lambda _message: None
 
 
 def test_direction_that_is_frozen_alone(sshd: TestGateway):

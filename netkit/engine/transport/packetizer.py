@@ -164,7 +164,15 @@ class LinkPacketizer:
             raise EOFError(error.summary) from error
         finally:
             alarm.cancel()
-        return line.removesuffix(b"\r").decode("utf-8", "replace")
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        if text.startswith("SSH-"):
+            link.peer_version = text
+        return text
+
+    @property
+    def begun_line(self) -> bytes:
+        """What has come of a line that is not whole: it tells what answered instead of SSH."""
+        return self.link.stream.reader.peek(MAX_BYTES)
 
     def start_handshake(self, timeout: float) -> None:
         """Bound the first key exchange to ``timeout`` seconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
 import struct
@@ -426,6 +427,30 @@ def test_one_channel_after_another_leaves_nothing(server: TestGateway):
             channel.close()
         link = next(iter(server._connections)).link
         wait_until(lambda: not link.flows and not link.mux.channels, what="channels to be gone")
+
+
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [
+        ("__init__", OSError(errno.EMFILE, "Too many open files")),
+        ("start", RuntimeError("can't start new thread")),
+    ],
+)
+def test_shortage_turns_one_connection_away(
+    server: TestGateway, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception
+):
+    def fail(*_args: object, **_options: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway_module.ServerTransport, method, fail)
+        address = (server.address.host, server.address.port)
+        with socket.create_connection(address, 10) as sock:
+            assert sock.recv(4) == b""
+        assert str(error) in server.wait_for_notice("gateway-out-of-resources")
+        assert server.connections == 0
+    with OpenSsh(server):
+        assert server.connections == 1
 
 
 @pytest.mark.logs_errors
