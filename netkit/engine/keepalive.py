@@ -62,7 +62,7 @@ class KeepaliveClock:
         limit = keepalive.interval * max(keepalive.count, 1)
         if silent >= limit:
             raise LinkLostError(
-                f"the gateway has sent nothing for {silent:.0f} s",
+                f"the {link.peer} has sent nothing for {silent:.0f} s",
                 code="gateway-silent",
                 cause=f"it is frozen, or the network drops packets; {keepalive.count} keepalives "
                 f"of {keepalive.interval:g} s were not answered",

@@ -54,6 +54,7 @@ class Link:
         touched: flows that got data in this batch.
         rekeying: new keys are due or under way in at least one direction.
         round_trip: shortest measured round trip in seconds; 0 while unknown.
+        peer: what the other side is: ``gateway``, or ``client`` where we are the gateway.
         peer_version: the peer's version line.
         unread_limit: bytes of a flow that may lie unread at the peer.
         handshakes: sockets and channels that are no flow yet, or no more.
@@ -69,9 +70,12 @@ class Link:
         *,
         observer: Callable[[Event], None] | None = None,
         max_incoming: int = m.MAX_INCOMING,
+        peer: str = "gateway",
     ) -> None:
+        """Make a link over a connected socket; ``peer`` is ``gateway`` or ``client``."""
         self.loop = Loop()
-        self.stream = SshStream(sock, self.loop)
+        self.stream = SshStream(sock, self.loop, peer)
+        self.peer = peer
         self.mux = m.Mux(BUDGET, max_incoming=max_incoming)
         self.observer = observer
         self.ready: dict[Flow, None] = {}

@@ -427,7 +427,7 @@ class Flow:
 
     def _end_of_channel(self) -> None:
         if self._peer_gone and not self.channel.eof_received:
-            self.abort("the gateway closed the channel without an end of data")
+            self.abort(f"the {self.link.peer} closed the channel without an end of data")
             return
         if not self._shut_done:
             self._shut_done = True

@@ -56,9 +56,10 @@ class SshStream:
         received: bytes received in all.
     """
 
-    def __init__(self, sock: socket.socket, loop: Loop) -> None:
+    def __init__(self, sock: socket.socket, loop: Loop, peer: str = "gateway") -> None:
         sock.setblocking(False)
         self.sock = sock
+        self.peer = peer
         self.fd = sock.fileno()
         self.loop = loop
         self.reader = PacketReader()
@@ -106,10 +107,10 @@ class SshStream:
             self.loop.rearm_read(self.fd)
             return
         except OSError as error:
-            raise _lost(error) from error
+            raise self._lost(error) from error
         if count == 0:
             raise LinkLostError(
-                "the gateway closed the connection", code="link-closed", retryable=True
+                f"the {self.peer} closed the connection", code="link-closed", retryable=True
             )
         self.reader.filled(count)
         self.received += count
@@ -204,7 +205,7 @@ class SshStream:
                 self._block()
                 break
             except OSError as error:
-                raise _lost(error) from error
+                raise self._lost(error) from error
             self.queued -= count
             self._unacknowledged = False
             self._spoke = True
@@ -237,10 +238,9 @@ class SshStream:
         self.loop.remove(self.fd)
         self.sock.close()
 
-
-def _lost(error: OSError) -> LinkLostError:
-    return LinkLostError(
-        f"the connection to the gateway broke: {error.strerror or error}",
-        code="link-cut",
-        retryable=True,
-    )
+    def _lost(self, error: OSError) -> LinkLostError:
+        return LinkLostError(
+            f"the connection to the {self.peer} broke: {error.strerror or error}",
+            code="link-cut",
+            retryable=True,
+        )

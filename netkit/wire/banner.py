@@ -1,8 +1,8 @@
 """The identification exchange (RFC 4253 section 4.2): lines until one starts with ``SSH-``.
 
 What answers on a port need not be an SSH server, so the lines are bounded in number and length
-and each way to be no SSH server gets an error of its own.  `LineReader` cuts bytes into lines,
-`Identification` judges the lines; the caller reads the socket and watches the clock.
+and each way to be no SSH server gets an error of its own.  `Identification` judges the lines that
+`PacketReader.take_line` cuts; the caller reads the socket and watches the clock.
 """
 
 from __future__ import annotations
@@ -18,51 +18,6 @@ MAX_BYTES: Final = 8 * 1024
 
 MAX_VERSION: Final = 255
 """Longest version line without its line end (RFC 4253 section 4.2)."""
-
-
-class LineReader:
-    """Cuts what a socket delivers into lines ended by LF or CR LF.
-
-    Attributes:
-        total: bytes taken as lines so far.
-    """
-
-    __slots__ = ("_buffer", "total")
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self.total = 0
-
-    def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Take what was read; bytes behind the version line stay for `rest`."""
-        self._buffer += data
-
-    def next(self) -> str | None:
-        """Return the next whole line without its end, or ``None`` until there is one.
-
-        Raises:
-            GatewayUnreachableError: more than `MAX_BYTES` came without a version line.
-        """
-        end = self._buffer.find(b"\n", 0, MAX_BYTES + 1)
-        if self.total + (len(self._buffer) if end < 0 else end) > MAX_BYTES:
-            raise flood(bytes(self._buffer[:80]))
-        if end < 0:
-            return None
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        self.total += end + 1
-        return line.removesuffix(b"\r").decode("utf-8", "replace")
-
-    @property
-    def partial(self) -> bytes:
-        """What has come of a line that is not whole."""
-        return bytes(self._buffer[:MAX_BYTES])
-
-    def rest(self) -> bytes:
-        """Take everything behind the last line: the first packets."""
-        rest = bytes(self._buffer)
-        self._buffer.clear()
-        return rest
 
 
 class Identification:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import socket
 import threading
 
 import pytest
@@ -28,7 +29,6 @@ from support.hostile import (
 from support.tunnels import TestGateway, exchange, local, outcome, remote, tunnel
 
 ANYWHERE = Endpoint("target.test", 1)
-WINDOW = 2 << 20
 PACKET = 128 << 10
 
 # What a server says on channel {c}, and a word of what it is blamed for.
@@ -43,7 +43,7 @@ CRIMES = {
     "confirmed twice": (lambda c: [confirmation(c)], "twice"),
     "refused after confirming": (lambda c: [refusal(c, 1, "no")], "twice"),
     "more than the window": (
-        lambda c: [data(c, bytes(PACKET))] * (WINDOW // PACKET + 1),
+        lambda c: [data(c, bytes(PACKET))] * 500,  # the kernel takes some of it, too
         "window",
     ),
     "packet too large": (lambda c: [data(c, bytes(PACKET + 1))], "at most"),
@@ -80,9 +80,10 @@ def test_crime_ends_the_link_and_is_named(crime: str):
             with run.connect() as sock:
                 channel = server.channel()
                 run.events.wait(FlowOpened)
-                server.send(*say(channel))
-                assert outcome(sock) == "reset"
-            error = run.tunnel.wait(10)
+                with contextlib.suppress(OSError, EOFError):
+                    server.send(*say(channel))
+                error = run.tunnel.wait(10)
+                assert outcome(sock) == ("eof" if "after eof" in crime else "reset")
     assert isinstance(error, RemoteProtocolError), error
     assert error.exit_code == 4
     assert word in error.summary
@@ -118,28 +119,11 @@ def test_data_before_the_confirmation():
 
 def test_connection_layer_before_the_login():
     """Messages of type 80 and above before authentication are nothing a client may believe."""
-
-    class Early(HostileServer):
-        def _got(self, kind, message):
-            super()._got(kind, message)
-
-    with Early() as server:
-
-        def speak_early(_self, _username):
-            server.send(forwarded(1, "localhost", 22))
-            return 0
-
-        rules = type("Rules", (), {"check_auth_none": speak_early})
-        from support import hostile
-
-        original = hostile._AnyoneMayEnter.check_auth_none
-        hostile._AnyoneMayEnter.check_auth_none = rules.check_auth_none
-        try:
-            run = tunnels.make(server.hop())
-            with pytest.raises(RemoteProtocolError) as caught:
-                run.tunnel.start()
-        finally:
-            hostile._AnyoneMayEnter.check_auth_none = original
+    with HostileServer() as server:
+        server.before_login = lambda: server.send(forwarded(1, "localhost", 22))
+        run = tunnels.make(server.hop())
+        with pytest.raises(RemoteProtocolError) as caught:
+            run.tunnel.start()
     assert "authentication" in caught.value.summary
 
 
@@ -182,10 +166,7 @@ class TestFloods:
                         while not run.tunnel.ended:
                             server.send(question)
 
-                from paramiko.common import MSG_IGNORE
-
                 transport._handler_table[wire.GLOBAL_REQUEST] = lambda _message: flood()
-                del MSG_IGNORE
                 run.link.loop.post(lambda: run.link.ask("hello", b"", lambda *_: None))
                 error = run.tunnel.wait(30)
         assert isinstance(error, NetkitError)
@@ -202,7 +183,7 @@ class TestFloods:
     def test_debug_and_ignore_messages(self):
         with HostileServer() as server, tunnel(server.hop()) as run:
             text = string(b"\x1b[31m" + b"x" * 30000)
-            for _ in range(200):
+            for _ in range(20):
                 server.send(bytes([wire.IGNORE]) + text, bytes([wire.DEBUG, 1]) + text + string(""))
             assert not run.link.wait(0.2)
 
@@ -258,20 +239,7 @@ class TestGarbage:
                 with tunnel(hop, forwards=[local(target.address)]) as run, run.connect() as sock:
                     exchange(sock, b"ping")
                     proxy.garble(direction, after=chance.randrange(200_000))
-                    stop = threading.Event()
-
-                    def send(sock=sock, stop=stop) -> None:
-                        with contextlib.suppress(OSError):
-                            while not stop.is_set():
-                                sock.sendall(bytes(1 << 15))
-
-                    sender = threading.Thread(target=send)
-                    sender.start()
-                    try:
-                        assert outcome(sock) == "reset"
-                    finally:
-                        stop.set()
-                        sender.join()
+                    assert "reset" in ends_both_ways(sock)
                     error = run.tunnel.wait(10)
                     assert error is not None
                     assert_explains(error)
@@ -286,6 +254,24 @@ class TestGarbage:
                     server.transport.sock.sendall(chance.randbytes(100_000))
                 error = run.tunnel.wait(10)
         assert isinstance(error, RemoteProtocolError)
+
+
+def ends_both_ways(sock: socket.socket) -> list[str]:
+    """Send and read until both ends; return how each did (an RST is told to one of them only)."""
+    hows: list[str] = []
+
+    def send() -> None:
+        try:
+            while True:
+                sock.sendall(bytes(1 << 15))
+        except (ConnectionResetError, BrokenPipeError) as error:
+            hows.append("reset" if isinstance(error, ConnectionResetError) else "pipe")
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    hows.append(outcome(sock))
+    sender.join()
+    return hows
 
 
 def assert_explains(error: NetkitError) -> None:

@@ -13,7 +13,7 @@ from netkit.model import ForwardKind
 from netkit.text.endpoints import parse_bind, parse_endpoint, parse_gateway
 from netkit.text.forwards import format_forward, parse_forward
 from netkit.text.known_hosts import parse_known_hosts
-from netkit.wire.banner import Identification, LineReader
+from netkit.wire.banner import MAX_BYTES, Identification
 from netkit.wire.compression import MAX_PAYLOAD, Compressor, Decompressor
 from netkit.wire.mux import ChannelRequest, Data, Eof, GlobalRequest, Mux, Opened, OpenRequest
 from netkit.wire.packets import MAX_PACKET_LENGTH, PacketReader
@@ -129,12 +129,13 @@ def proxy(data: bytes) -> None:
 
 def banner(data: bytes) -> None:
     """Whatever answers on a port that should be an SSH server's."""
-    lines, identification = LineReader(), Identification()
+    reader, identification = PacketReader(), Identification()
     with contextlib.suppress(GatewayUnreachableError):
         for piece in _pieces(data):
-            lines.feed(piece)
-            while (line := lines.next()) is not None:
-                if identification.accept(line):
+            reader.space()[: len(piece)] = piece
+            reader.filled(len(piece))
+            while (line := reader.take_line(MAX_BYTES)) is not None:
+                if identification.accept(line.decode("utf-8", "replace")):
                     return
 
 

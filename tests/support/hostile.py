@@ -29,10 +29,14 @@ from netkit.wire.messages import Fields, string, u32
 
 
 class _AnyoneMayEnter(paramiko.ServerInterface):
+    def __init__(self, server: HostileServer) -> None:
+        self._server = server
+
     def get_allowed_auths(self, username: str) -> str:
         return "none"
 
     def check_auth_none(self, username: str) -> int:
+        self._server.before_login()
         return AUTH_SUCCESSFUL
 
 
@@ -48,6 +52,7 @@ class HostileServer:
 
     Attributes:
         messages: ``(type, rest)`` of everything the client sent on the connection layer.
+        before_login: called before the client is let in.
         opened: our copy of the client's channel numbers, in the order of its opens.
     """
 
@@ -56,6 +61,7 @@ class HostileServer:
         self.messages: list[tuple[int, bytes]] = []
         self.opened: list[int] = []
         self.transport: paramiko.Transport | None = None
+        self.before_login: Callable[[], None] = lambda: None
         self._came = threading.Condition()
         self._listener = socket.socket()
         if receive_buffer:
@@ -144,7 +150,7 @@ class HostileServer:
             **{kind: functools.partial(self._got, kind) for kind in range(80, 128)},
         }
         self.transport = transport
-        transport.start_server(event=threading.Event(), server=_AnyoneMayEnter())
+        transport.start_server(event=threading.Event(), server=_AnyoneMayEnter(self))
 
     def _got(self, kind: int, message: Message) -> None:
         rest = message.get_remainder()

@@ -121,7 +121,7 @@ class LinkPacketizer:
             raise EOFError(str(error)) from error
         if not payload:
             raise EOFError("empty message")
-        if payload[0] == USERAUTH_SUCCESS:
+        if payload[0] == USERAUTH_SUCCESS and link.peer == "gateway":
             link.authenticated = True
         message = Message(bytes(payload[1:]))
         message.seqno = (link.stream.reader.seqno - 1) & 0xFFFFFFFF
@@ -290,14 +290,14 @@ def _loss(link: Link, error: BaseException | None) -> NetkitError:
     if link.disconnect is not None:
         code, text = link.disconnect
         return LinkLostError(
-            "the gateway ended the connection",
+            f"the {link.peer} ended the connection",
             code="link-disconnected",
             cause=f"it said {printable(text, 200)!r} (code {code})",
             retryable=True,
         )
     if error is None or isinstance(error, EOFError | OSError):
         return LinkLostError(
-            "the gateway closed the connection", code="link-closed", retryable=True
+            f"the {link.peer} closed the connection", code="link-closed", retryable=True
         )
     return RemoteProtocolError("broke the SSH protocol", cause=printable(str(error), 200))
 

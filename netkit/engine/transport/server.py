@@ -29,7 +29,7 @@ from netkit.engine.transport.signatures import (
     public_blob,
     sign,
 )
-from netkit.errors import LinkLostError, NetkitError, RemoteProtocolError
+from netkit.errors import NetkitError, RemoteProtocolError
 from netkit.events import Event
 from netkit.model import Endpoint
 from netkit.text.fingerprints import key_type
@@ -105,8 +105,6 @@ class _Packetizer(LinkPacketizer):
     def _read(self) -> tuple[int, Message]:
         message = super().read_message()
         if message[0] == USERAUTH_SUCCESS:
-            # The client's way in; a link takes it for the end of its login.
-            self.link.authenticated = False
             self._fail(RemoteProtocolError("sent a message that only servers send"))
             raise EOFError
         return message
@@ -119,29 +117,9 @@ class _Packetizer(LinkPacketizer):
         super().set_inbound_cipher(*args, **options)
         self.link.stream.reader.bytes = self._head_start
 
-    def close(self) -> None:
-        link = self.link
-        if link.error is None and not link.is_stopping:
-            link.error = self._loss(self.failure())
-        super().close()
-
-    def _loss(self, error: BaseException | None) -> NetkitError:
-        if isinstance(error, NetkitError):
-            return error
-        if self.link.disconnect is not None:
-            text = printable(self.link.disconnect[1])
-            return LinkLostError(f"the client left: {text}", code="link-disconnected")
-        if error is None or isinstance(error, EOFError | OSError):
-            return LinkLostError("the client closed the connection", code="link-closed")
-        return RemoteProtocolError(f"broke the SSH protocol: {printable(str(error))}")
-
     def _fail(self, error: NetkitError) -> None:
         if isinstance(error, RemoteProtocolError):
             self.disconnect(PROTOCOL_ERROR, error.summary)
-        elif isinstance(error, LinkLostError):
-            # A link's own words are a client's.
-            summary = error.summary.replace("the gateway", "the client")
-            error = LinkLostError(summary, code=error.code)
         super()._fail(error)
 
     def disconnect(self, code: int, text: str) -> None:
@@ -169,7 +147,7 @@ class ServerTransport(Transport):
     def __init__(self, sock: socket.socket, peer: Endpoint, config: ServerConfig) -> None:
         def packetizer(sock: socket.socket) -> _Packetizer:
             # Here and not earlier: Transport gives the socket a timeout, a link takes it off.
-            self.link = Link(sock, observer=config.emit)
+            self.link = Link(sock, observer=config.emit, peer="client")
             return _Packetizer(self.link, config.rekey_bytes)
 
         self._config = config

@@ -439,3 +439,28 @@ class TestLines:
         reader = PacketReader()
         put(reader, b"x" * 254 + b"\n")
         assert reader.take_line(255) == b"x" * 254
+
+
+class TestLines:
+    """Lines before the first packet (RFC 4253 section 4.2)."""
+
+    @staticmethod
+    def _filled(data: bytes) -> PacketReader:
+        reader = PacketReader()
+        reader.space()[: len(data)] = data
+        reader.filled(len(data))
+        return reader
+
+    def test_packets_behind_a_line_are_kept(self) -> None:
+        reader = self._filled(b"SSH-2.0-x\r\n\0\0\0\x0c\n")
+        assert reader.take_line(100) == b"SSH-2.0-x\r"
+        assert reader.peek(100) == b"\0\0\0\x0c\n"
+        assert reader.buffered == 5
+
+    def test_a_line_without_end_is_bounded(self) -> None:
+        reader = self._filled(b"x" * 99)
+        assert reader.take_line(100) is None
+        assert reader.peek(3) == b"xxx"
+        reader = self._filled(b"x" * 100 + b"\n")
+        with pytest.raises(RemoteProtocolError):
+            reader.take_line(100)
