@@ -167,9 +167,10 @@ class Link:
             self.loop.run_once(wait=False)
             return
         idle = not stream.readable and not (self.ready and stream.can_relay)
-        if idle:
-            stream.before_wait()
-        self.loop.run_once(wait=idle)
+        if not idle:
+            self.loop.run_once(wait=False)
+        elif not self.loop.run_once(wait=True, at_most=stream.before_wait()):
+            stream.impatient()
         if stream.readable:
             stream.receive()
 

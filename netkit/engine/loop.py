@@ -226,9 +226,15 @@ class Loop:
             pass
         self._poller.rearm(self._receive_wake.fileno(), READ)
 
-    def run_once(self, *, wait: bool) -> None:
-        """Handle what is ready, due and posted; with ``wait``, wait until there is something."""
+    def run_once(self, *, wait: bool, at_most: float = -1.0) -> bool:
+        """Handle what is ready, due and posted; with ``wait``, wait until there is something.
+
+        ``at_most`` bounds the wait in seconds; -1 is no bound.  Returns False when nothing was
+        ready.
+        """
         timeout = 0.0 if not wait or self._posted else self._timeout()
+        if at_most >= 0 and not 0 <= timeout <= at_most:
+            timeout = at_most
         reports = self._poller.poll(timeout)
         self.now = time.monotonic()
         handlers = self._handlers
@@ -241,6 +247,7 @@ class Loop:
         # What these calls post in turn waits for the next round, or nobody else had a turn.
         for _ in range(len(self._posted)):
             self._posted.popleft()()
+        return bool(reports)
 
     def _timeout(self) -> float:
         while self._timers and self._timers[0][2].call is None:

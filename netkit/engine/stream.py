@@ -42,6 +42,14 @@ DELAYED_ACK = (0.03, 0.07)
 """Seconds for which Linux delays an acknowledgement, with room for scheduling."""
 
 HAS_QUICKACK = hasattr(socket, "TCP_QUICKACK")
+BULK_SPAN = 0.002
+BULK_BYTES = 256 << 10
+"""A transfer is fast when so many bytes come in so many seconds: 128 MB/s."""
+
+BULK_MARK = 128 << 10
+BULK_PATIENCE = 0.001
+"""In a fast transfer we wake up for so many bytes, or after so many seconds."""
+
 HAS_LOW_WATER = sys.platform.startswith("linux")
 HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
 
@@ -77,6 +85,9 @@ class SshStream:
         self._hung_up = False
         self._low_water = 1
         self._quick = sock.family in (socket.AF_INET, socket.AF_INET6) and HAS_QUICKACK
+        self._bulk = False
+        self._span_start = 0.0
+        self._span_bytes = 0
         self._quick_left = 0
         self._unacknowledged = False
         self._spoke = False
@@ -118,6 +129,10 @@ class SshStream:
         if count <= QUICK_SIZE and self._quick:
             self._judge_pause(now - self.last_received)
         self.last_received = now
+        self._span_bytes += count
+        if now - self._span_start > BULK_SPAN:
+            self._bulk = self._span_bytes >= BULK_BYTES and HAS_LOW_WATER
+            self._span_start, self._span_bytes = now, 0
         if count < len(space) and not self._hung_up:
             self.readable = False
             self.loop.rearm_read(self.fd)
@@ -135,8 +150,10 @@ class SshStream:
         """Acknowledge the next ``count`` short receives at once."""
         self._quick_left = max(self._quick_left, count)
 
-    def before_wait(self) -> None:
+    def before_wait(self) -> float:
         """Tell the kernel what we wait for: an answer to be acknowledged, a packet to be whole.
+
+        Returns the seconds to wait at most, -1 for any time; after so long call `impatient`.
 
         sshd leaves Nagle's algorithm on when there is no session, so each short message of it that
         follows another waits for our acknowledgement, which the kernel delays by 40 ms unless told
@@ -144,20 +161,31 @@ class SshStream:
         so it is done for new channels and after a pause that looks like it.
 
         A report before the packet at the front is whole is a wake-up for nothing, and there are
-        many in a bulk transfer (socket(7) SO_RCVLOWAT).  Short packets are not worth the call.
+        many in a bulk transfer (socket(7) SO_RCVLOWAT).  Short packets are not worth the call.  In
+        the middle of a fast transfer several packets at a time do: a wake-up for each would cost
+        the sender more than the packet.
         """
         if self._unacknowledged:
             self._unacknowledged = False
             with contextlib.suppress(OSError):
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         mark = self.reader.missing
-        if mark < LOW_WATER_WORTH:
+        if self._bulk:
+            mark = max(mark, BULK_MARK)
+        elif mark < LOW_WATER_WORTH:
             mark = 1
         if mark != self._low_water and HAS_LOW_WATER:
             self._low_water = mark
             # A socket that has no such option, or is gone, reports as it does without.
             with contextlib.suppress(OSError):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
+        return BULK_PATIENCE if self._bulk else -1.0
+
+    def impatient(self) -> None:
+        """Nothing was reported for the time that `before_wait` returned: take what there is."""
+        if self._bulk:
+            self._bulk = False
+            self.readable = True
 
     # --- outbound ---
 

@@ -277,8 +277,10 @@ class Tunnel:
             listener.detach()
 
     def _stop_accepting(self) -> None:
-        """Accept nothing new on either side."""
-        self._detach()
+        """Accept nothing new on either side: a connection is refused, not left to hang."""
+        for listener in self._listeners:
+            listener.detach()
+            listener.close()
         if self._remotes is not None:
             self._remotes.cancel_all()
 

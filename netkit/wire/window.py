@@ -112,8 +112,7 @@ class ReceiveWindow:
         ``now`` and ``round_trip`` are seconds; a round trip of 0 is unknown.
         """
         elapsed = now - self._epoch
-        if not self._epoch or elapsed > 2 * max(round_trip, LONGEST_SAMPLE):
-            # The first credit, or the first after a pause, which says nothing about the path.
+        if not self._epoch:
             return self._sample(now)
         if round_trip:
             if elapsed < round_trip or elapsed < SHORTEST_SAMPLE:

@@ -7,17 +7,17 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from netkit.errors import NetkitError
 from netkit.events import FlowClosed, FlowOpened, LinkDown, State, Stopping
 from netkit.model import Endpoint, HostKeyPolicy
-from netkit.prompt import Prompter
+from netkit.prompt import HostKeyQuestion
 from support import targets, tunnels
 from support.faults import FaultProxy
 from support.hostile import HostileServer
+from support.prompts import Person
 from support.tunnels import (
     Run,
     TestGateway,
@@ -99,16 +99,11 @@ class TestWhileConnecting:
         """A prompt that nobody answers holds the login up, not the stop."""
         asked, answer = threading.Event(), threading.Event()
 
-        class Silent(Prompter):
-            def ask_yes_no(self, *_args: object, **_more: object) -> bool:
+        class Silent(Person):
+            def trust_host_key(self, question: HostKeyQuestion) -> bool:
                 asked.set()
                 answer.wait(30)
                 return False
-
-            confirm = ask = secret = line = ask_yes_no
-
-            def __getattr__(self, _name: str) -> Callable[..., bool]:
-                return self.ask_yes_no
 
         hop = sshd.hop(known_hosts=(), host_key=HostKeyPolicy.ASK)
         run = tunnels.make(hop, prompter=Silent())

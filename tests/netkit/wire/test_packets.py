@@ -268,6 +268,20 @@ class TestKeySwitch:
                 expect(form.name.encode() + bytes([n]))
         assert reader.buffered == 0
 
+    @pytest.mark.parametrize("first", FORMS, ids=lambda form: form.name)
+    @sealed_forms
+    def test_nothing_of_the_old_keys_is_left(self, first: Form, form: Form) -> None:
+        """Compression too starts anew, or ends (RFC 4253 section 7.3)."""
+        writer, reader = first.pair(compressed=True)
+        assert received(reader, bytes(writer.seal(b"old"))) == [b"old"]
+        for end in (writer, reader):
+            form.use(end)
+            assert end.zlib is None
+            assert (end.bytes, end.packets, end.seqno) == (0, 0, 1)
+        packet = bytes(writer.seal(b"new"))
+        assert packet == expected_packet(form, b"new", seqno=1)
+        assert received(reader, packet) == [b"new"]
+
 
 class TestCorruption:
     @sealed_forms
@@ -440,27 +454,10 @@ class TestLines:
         put(reader, b"x" * 254 + b"\n")
         assert reader.take_line(255) == b"x" * 254
 
-
-class TestLines:
-    """Lines before the first packet (RFC 4253 section 4.2)."""
-
-    @staticmethod
-    def _filled(data: bytes) -> PacketReader:
+    def test_peek_takes_nothing(self) -> None:
         reader = PacketReader()
-        reader.space()[: len(data)] = data
-        reader.filled(len(data))
-        return reader
-
-    def test_packets_behind_a_line_are_kept(self) -> None:
-        reader = self._filled(b"SSH-2.0-x\r\n\0\0\0\x0c\n")
+        put(reader, b"SSH-2.0-x\r\n\0\0\0\x0c\n")
         assert reader.take_line(100) == b"SSH-2.0-x\r"
         assert reader.peek(100) == b"\0\0\0\x0c\n"
+        assert reader.peek(3) == bytes(3)
         assert reader.buffered == 5
-
-    def test_a_line_without_end_is_bounded(self) -> None:
-        reader = self._filled(b"x" * 99)
-        assert reader.take_line(100) is None
-        assert reader.peek(3) == b"xxx"
-        reader = self._filled(b"x" * 100 + b"\n")
-        with pytest.raises(RemoteProtocolError):
-            reader.take_line(100)

@@ -271,6 +271,13 @@ class TestBudget:
         assert budget.granted == 0
         assert budget.initial() == w.INITIAL_WINDOW
 
+    def test_less_may_be_asked_for(self) -> None:
+        budget = WindowBudget(64 * MIB)
+        assert budget.initial(100_000) == budget.granted == 100_000
+        assert ReceiveWindow(budget, most=200_000).size == 200_000
+        budget.granted = budget.total
+        assert budget.initial(100_000) == w.MINIMUM_WINDOW
+
     def test_growth_is_refused_beyond_it(self) -> None:
         budget = WindowBudget(100)
         assert budget.grow(60)
