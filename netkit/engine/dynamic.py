@@ -82,7 +82,7 @@ class ProxyClient:
         output = self._server.take_output()
         if isinstance(event, Refused):
             self._leave()
-            self._link.notice(event.code, event.text)
+            self._link.report.notice(event.code, event.text)
             Farewell(self._link, self._sock, output + event.reply)
             return
         if not self._say(output):
@@ -178,7 +178,7 @@ class ReverseProxy:
         self._say(self._server.succeeded())
         flow = self._link.adopt_flow(sock, self._channel, self._forward)
         flow.source, flow.target = self._source, str(target)
-        self._link.emit_opened(flow)
+        self._link.report.opened(flow)
         flow.deliver(memoryview(self._early))
         if self._eof:
             flow.peer_eof()

@@ -149,7 +149,7 @@ class GatewaySession:
             else:
                 flow = self._link.accept_flow(sock, channel)
                 flow.source, flow.target = source, str(target)
-                self._link.emit_opened(flow)
+                self._link.report.opened(flow)
 
         dial = self._dialer.connect(target, done)
         if channel.state is ChannelState.OFFERED:

@@ -8,24 +8,27 @@ belongs to that thread, so flows need no locks.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from netkit.engine.held import HeldFlows
 from netkit.engine.keepalive import KeepaliveClock
 from netkit.engine.loop import Loop
 from netkit.engine.relay import Flow, Opening
+from netkit.engine.reporter import Reporter
 from netkit.engine.stream import QUICK_NEW_CHANNEL, SshStream
 from netkit.errors import LinkLostError, NetkitError, RemoteProtocolError
-from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
+from netkit.events import Event
 from netkit.model import ForwardSpec, Keepalive
 from netkit.wire import mux as m
 from netkit.wire.channel import Channel
-from netkit.wire.messages import DEBUG, DISCONNECT, PROHIBITED, Fields
+from netkit.wire.messages import DEBUG, DISCONNECT, IGNORE, PROHIBITED, Fields, string, u32
 from netkit.wire.open_failures import classify_open_failure, failure_code
-from netkit.wire.pacing import NO_LIMIT, STALL_LIMIT, unread_limit
+from netkit.wire.pacing import NO_LIMIT, unread_limit
 from netkit.wire.window import INITIAL_WINDOW, WindowBudget
 
 log = logging.getLogger("netkit.link")
@@ -34,6 +37,9 @@ T = TypeVar("T")
 
 BUDGET = WindowBudget()
 """All links of this process share one budget for received data."""
+
+BY_APPLICATION = 11
+"""Reason of a disconnect: the application is done (RFC 4253 section 11.1)."""
 
 MAX_PARSE = 512
 """Packets parsed before local sockets get their turn; bounds the batch of a flow."""
@@ -50,6 +56,8 @@ class Link:
     """One SSH connection, as client or as server.
 
     Attributes:
+        report: what is told of the flows.
+        held: flows that wait for a credit.
         ready: flows whose local side has bytes to read.
         touched: flows that got data in this batch.
         rekeying: new keys are due or under way in at least one direction.
@@ -77,7 +85,7 @@ class Link:
         self.stream = SshStream(sock, self.loop, peer)
         self.peer = peer
         self.mux = m.Mux(BUDGET, max_incoming=max_incoming)
-        self.observer = observer
+        self.report = Reporter(observer)
         self.ready: dict[Flow, None] = {}
         self.touched: list[Flow] = []
         self.round_trip = 0.0
@@ -91,7 +99,7 @@ class Link:
         self.on_ended: Callable[[NetkitError | None], None] | None = None
         self.peer_version = ""
         self.unread_limit = NO_LIMIT
-        self._held: dict[Flow, float] = {}
+        self.held = HeldFlows(self)
         self.flows: set[Flow] = set()
         self.handshakes: set[Handshake] = set()
         self.error: NetkitError | None = None
@@ -140,9 +148,11 @@ class Link:
                 event = self.mux.feed(payload)
                 if event is not None:
                     self._handlers[type(event)](event)
-            elif kind == DEBUG:
-                self._debug(Fields(payload))
-                return payload
+            elif kind in (IGNORE, DEBUG) and self.authenticated:
+                # Only the first key exchange must hear of them (strict key exchange); asyncssh's
+                # server sends one before every message.
+                if kind == DEBUG:
+                    self._debug(Fields(payload))
             else:
                 if kind == DISCONNECT:
                     self._disconnected(Fields(payload))
@@ -159,6 +169,7 @@ class Link:
         self._relay_ready()
         self.flush()
         if self._stopping:
+            self._take_leave()
             raise LinkLostError("the link was closed", code="stopped")
         if not self.rekeying and (stream.writer.wants_rekey or stream.reader.wants_rekey):
             self.rekeying = True
@@ -173,6 +184,13 @@ class Link:
             stream.impatient()
         if stream.readable:
             stream.receive()
+
+    def _take_leave(self) -> None:
+        """Tell the peer that we leave on purpose, as far as it still listens."""
+        if self.authenticated and not self.stream.in_kex:
+            self.stream.send(bytes([DISCONNECT]) + u32(BY_APPLICATION) + string("") + string(""))
+            with contextlib.suppress(NetkitError):
+                self.stream.flush()
 
     def _flush_local(self) -> None:
         if self.touched:
@@ -194,7 +212,7 @@ class Link:
             self._seal_control()
         flows = list(ready) if len(ready) == 1 else sorted(ready, key=_recent)
         for flow in flows:
-            if stream.arena_used > ARENA_FULL or (stream.arena_used and flow.is_bulk):
+            if stream.arena_used > ARENA_FULL or (stream.arena_used and flow.intake.bulk):
                 stream.flush()
             if not stream.can_relay:
                 break
@@ -232,7 +250,7 @@ class Link:
         if flow is not None:
             self.stream.acknowledge_soon(QUICK_NEW_CHANNEL)
             flow.opened()
-            self.emit_opened(flow)
+            self.report.opened(flow)
 
     def _open_failed(self, event: m.OpenFailed) -> None:
         flow: Flow | None = event.channel.user
@@ -241,7 +259,7 @@ class Link:
         flow.open_failed(event.reason, event.text)
         self.flows.discard(flow)
         code = failure_code(classify_open_failure(event.reason, event.text))
-        self._emit_failed(flow, code, event.text)
+        self.report.failed(flow, code, event.text)
 
     def _open_request(self, event: m.OpenRequest) -> None:
         if self.on_open is None:
@@ -260,23 +278,6 @@ class Link:
     def _writable(self, event: m.Writable) -> None:
         flow: Flow | None = event.channel.user
         if flow is not None and (flow.readable or flow.prefix):
-            self.ready[flow] = None
-
-    def hold(self, flow: Flow) -> None:
-        """Watch a flow that waits for a credit while the peer's window has room."""
-        if not self._held:
-            self.loop.call_later(STALL_LIMIT, self._lift_held)
-        self._held[flow] = self.loop.now
-
-    def _lift_held(self) -> None:
-        held, self._held = self._held, {}
-        for flow, since in held.items():
-            if not flow.is_held:
-                continue
-            if self.loop.now - since < STALL_LIMIT / 2:
-                self.hold(flow)
-                continue
-            flow.lift()
             self.ready[flow] = None
 
     def measured(self, round_trip: float) -> None:
@@ -356,17 +357,7 @@ class Link:
         """A relayed flow has ended."""
         self.flows.discard(flow)
         self.ready.pop(flow, None)
-        if self.observer is not None:
-            self.observer(
-                FlowClosed(
-                    flow=flow.number,
-                    forward=flow.forward,
-                    bytes_to_gateway=flow.sent,
-                    bytes_from_gateway=flow.delivered,
-                    seconds=self.loop.now - flow.started,
-                    error=error,
-                )
-            )
+        self.report.closed(flow, self.loop.now, error)
 
     def flow_cancelled(self, flow: Flow) -> None:
         """The local side left before its channel was open."""
@@ -374,34 +365,7 @@ class Link:
         flow.channel.user = None
         flow.cancel()
         self.flows.discard(flow)
-        self._emit_failed(flow, "client-left", "the local side left before the target answered")
-
-    def emit_opened(self, flow: Flow) -> None:
-        """Report a flow that relays from now on."""
-        if self.observer is not None:
-            self.observer(
-                FlowOpened(
-                    flow=flow.number, forward=flow.forward, source=flow.source, target=flow.target
-                )
-            )
-
-    def _emit_failed(self, flow: Flow, code: str, reason: str) -> None:
-        if self.observer is not None:
-            self.observer(
-                FlowFailed(
-                    flow=flow.number,
-                    forward=flow.forward,
-                    source=flow.source,
-                    target=flow.target,
-                    code=code,
-                    reason=reason,
-                )
-            )
-
-    def notice(self, code: str, text: str) -> None:
-        """Report something worth knowing."""
-        if self.observer is not None:
-            self.observer(Notice(code=code, text=text))
+        self.report.failed(flow, "client-left", "the local side left before the target answered")
 
     # --- requests and the end ---
 
@@ -419,25 +383,11 @@ class Link:
         Raises:
             NetkitError: the link has ended.
         """
-        done = threading.Event()
-        box: list[T] = []
-        failed: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                box.append(call())
-            except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
-                failed.append(error)
-            done.set()
-
-        self.loop.post(work)
-        while not done.wait(min(timeout, 0.2)):
-            timeout -= 0.2
-            if self._ended.is_set() or timeout <= 0:
-                raise self.error or LinkLostError("the link has ended", code="link-lost")
-        if failed:
-            raise failed[0]
-        return box[0]
+        over = LinkLostError("the link has ended", code="link-lost")
+        try:
+            return self.loop.call(call, timeout, self._ended)
+        except TimeoutError:
+            raise self.error or over from None
 
     def stop(self) -> None:
         """End the link soon; any thread."""
@@ -469,8 +419,7 @@ class Link:
                 handshake.abort()
             for flow in list(self.flows):
                 flow.abort(error.summary if error else "the link was closed")
-            for channel in self.mux.channels.values():
-                channel.window.close()  # the budget is the whole process's
+            self.mux.abandon()
             if self.on_ended is not None:
                 self.on_ended(self.error)
             self.stream.close()

@@ -21,6 +21,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
 READ = 1
 WRITE = 4
@@ -34,6 +35,10 @@ read that got less than it asked for.
 """
 
 Handler = Callable[[int], None]
+T = TypeVar("T")
+
+POLL = 0.2
+"""Seconds after which a waiting thread looks whether the loop is still there."""
 
 MAX_REPORTS = 256
 WINDOWS_SELECT_LIMIT = 512
@@ -209,6 +214,32 @@ class Loop:
         """Call from the loop's thread, soon; from any thread."""
         self._posted.append(call)
         self.wake()
+
+    def call(self, work: Callable[[], T], timeout: float, over: threading.Event) -> T:
+        """Run ``work`` in the loop's thread and return what it returns; from any other thread.
+
+        Raises:
+            TimeoutError: not within ``timeout`` seconds, or ``over`` was set meanwhile.
+        """
+        done = threading.Event()
+        box: list[T] = []
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                box.append(work())
+            except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+                failed.append(error)
+            done.set()
+
+        self.post(run)
+        while not done.wait(min(timeout, POLL)):
+            timeout -= POLL
+            if over.is_set() or timeout <= 0:
+                raise TimeoutError
+        if failed:
+            raise failed[0]
+        return box[0]
 
     def wake(self) -> None:
         """End a running wait; from any thread."""

@@ -17,13 +17,11 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from netkit.engine.goodbye import LINGER_LIMIT, Farewell, reset
+from netkit.engine.intake import Intake
 from netkit.engine.loop import ERROR, HANGUP, READ, READ_HANGUP, WRITE
 from netkit.engine.outbox import Outbox
-from netkit.engine.stream import SLOT, SLOT_DATA, SLOTS
 from netkit.wire.channel import ChannelState
-from netkit.wire.mux import DATA_HEADER
 from netkit.wire.pacing import Pacer
-from netkit.wire.packets import SLOT_PREFIX, SLOT_SUFFIX
 
 if TYPE_CHECKING:
     from netkit.engine.link import Link
@@ -38,8 +36,6 @@ RECENT = 0.05
 """Seconds over which a flow's traffic counts when flows take turns."""
 
 UNREAD = "the local side closed before it had read everything"
-HAS_RECVMSG = hasattr(socket.socket, "recvmsg_into")
-_SLOT_HEAD = SLOT_PREFIX + DATA_HEADER
 
 
 class Opening(Protocol):
@@ -63,7 +59,6 @@ class Flow:
     """
 
     __slots__ = (
-        "_bulk",
         "_epoch",
         "_hung_up",
         "_local_eof",
@@ -77,6 +72,7 @@ class Flow:
         "done",
         "fd",
         "forward",
+        "intake",
         "link",
         "number",
         "opening",
@@ -111,6 +107,7 @@ class Flow:
         self.source = ""
         self.target = ""
         self.outbox = Outbox(sock)
+        self.intake = Intake(sock, channel, link.mux, link.stream)
         self.prefix = b""
         self.readable = False
         self.recent = 0
@@ -118,7 +115,6 @@ class Flow:
         self.delivered = 0
         self.started = link.loop.now
         self.done = False
-        self._bulk = False
         self._epoch = 0.0
         self._hung_up = False
         self._local_eof = False
@@ -199,15 +195,6 @@ class Flow:
         """Whether the flow waits for a credit although the peer's window has room."""
         return self.pacer.held and not self.done
 
-    def lift(self) -> None:
-        """Wait for the peer's window only."""
-        self.pacer.lift()
-
-    @property
-    def is_bulk(self) -> bool:
-        """Whether the last read filled a packet: the next one wants the whole arena."""
-        return self._bulk
-
     # --- local side to channel ---
 
     def ready(self, events: int) -> None:
@@ -264,73 +251,37 @@ class Flow:
             return False
         room = self.pacer.room(room, self.link.unread_limit)
         if room == 0:
-            self.link.hold(self)
+            self.link.held.add(self)
             return False
-        stream = self.link.stream
-        packet = min(channel.send_packet, SLOT_DATA)
-        start = stream.arena_used
-        slots = (SLOT * SLOTS - start) // SLOT
-        if slots == 0:
+        if not self.link.stream.has_slot:
             return True
-        if not self._bulk or not HAS_RECVMSG:
-            slots = 1
-        room = min(room, slots * packet)
+        intake = self.intake
         try:
-            count = self._receive(start, slots, packet, room)
+            count = intake.move(room)
         except (BlockingIOError, InterruptedError):
-            self.readable = False
-            self.link.loop.rearm_read(self.fd)
-            return False
+            return self._nothing_more()
         except OSError as error:
             self._finish(f"the local side broke: {error.strerror or error}")
             return False
         if count == 0:
             self._end_of_local()
             return False
-        self._seal(start, packet, count)
-        return self._more(count, room, packet)
-
-    def _receive(self, start: int, slots: int, packet: int, room: int) -> int:
-        view = self.link.stream.arena_view
-        if slots == 1:
-            at = start + _SLOT_HEAD
-            return self.sock.recv_into(view[at : at + room])
-        views = []
-        at = start + _SLOT_HEAD
-        while room > 0:
-            size = packet if room > packet else room
-            views.append(view[at : at + size])
-            room -= size
-            at += SLOT
-        return self.sock.recvmsg_into(views)[0]
-
-    def _seal(self, start: int, packet: int, count: int) -> None:
-        """Make packets of ``count`` bytes that lie in the arena's slots from ``start`` on."""
-        stream, channel = self.link.stream, self.channel
-        mux, writer, arena = self.link.mux, stream.writer, stream.arena_view
         self.sent += count
-        self.recent += count
-        left = count
-        while left:
-            size = packet if left > packet else left
-            mux.data_header(channel, stream.arena, start + SLOT_PREFIX, size)
-            stream.queue(writer.seal_slot(arena, start, DATA_HEADER + size))
-            left -= size
-            # A slot that is not full is the last; the next flow may use the rest of it.
-            start += SLOT if size == packet else _SLOT_HEAD + size + SLOT_SUFFIX
-        stream.arena_used = start
+        self._count(count)
+        # Less than asked for: the kernel has no more, and its next byte is a new report.
+        return True if intake.full or self._hung_up else self._nothing_more()
 
-    def _more(self, count: int, room: int, packet: int) -> bool:
+    def _nothing_more(self) -> bool:
+        self.readable = False
+        self.link.loop.rearm_read(self.fd)
+        return False
+
+    def _count(self, count: int) -> None:
         now = self.link.loop.now
         if now - self._epoch > RECENT:
             self._epoch, self.recent = now, count
-        self._bulk = count >= packet
-        if count < room and not self._hung_up:
-            # Less than asked for: the kernel has no more, and its next byte is a new report.
-            self.readable = False
-            self.link.loop.rearm_read(self.fd)
-            return False
-        return True
+        else:
+            self.recent += count
 
     def _end_of_local(self) -> None:
         self._local_eof = True
@@ -344,9 +295,7 @@ class Flow:
             if self.sock.recv(65536):
                 return True
         except (BlockingIOError, InterruptedError):
-            self.readable = False
-            self.link.loop.rearm_read(self.fd)
-            return False
+            return self._nothing_more()
         except OSError:
             pass
         self._local_eof = True

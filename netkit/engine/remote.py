@@ -102,7 +102,7 @@ class RemoteForwards:
             raise _refused(forward)
         if isinstance(forward.bind, Endpoint) and not _is_loopback(forward.bind.host):
             # sshd answers "yes" and listens on loopback alone unless GatewayPorts is set.
-            self.link.notice(
+            self.link.report.notice(
                 "gateway-ports-unverified",
                 f"the gateway agreed to listen on {forward.bind}; an sshd whose GatewayPorts is "
                 "no (the default) agrees too, and listens on its loopback alone",
@@ -178,7 +178,7 @@ class RemoteForwards:
         found = _OVERRIDDEN.search(text)
         if found is not None:
             asked = printable(found.group(1), 100)
-            self.link.notice(
+            self.link.report.notice(
                 "gateway-ports-override",
                 f"the gateway overrides the bind address {asked or '*'!r}: its GatewayPorts "
                 "setting decides who can reach the forwarded port",
@@ -224,11 +224,11 @@ class RemoteForwards:
             if sock is None:
                 text = (error.strerror if error else "") or str(error)
                 self.link.mux.refuse(request.channel, CONNECT_FAILED, text)
-                self.link.notice("local-target-failed", f"cannot connect {target}: {text}")
+                self.link.report.notice("local-target-failed", f"cannot connect {target}: {text}")
                 return
             flow = self.link.accept_flow(sock, request.channel, forward)
             flow.source, flow.target = source, str(target)
-            self.link.emit_opened(flow)
+            self.link.report.opened(flow)
 
         connecting.dial = self.dialer.connect(target, done)
 

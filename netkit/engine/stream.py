@@ -190,6 +190,11 @@ class SshStream:
     # --- outbound ---
 
     @property
+    def has_slot(self) -> bool:
+        """Whether the arena has room for one more packet of data."""
+        return self.arena_used <= SLOT * (SLOTS - 1)
+
+    @property
     def can_relay(self) -> bool:
         """Whether local data may be sealed now: nothing waits, and no key exchange is under way."""
         return not self.blocked and not self.in_kex

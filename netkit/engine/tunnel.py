@@ -222,7 +222,9 @@ class Tunnel:
         link = self._chain[-1].link
         for listener in self._listeners:
             accept = _acceptor(link, listener.forward)
-            listener.attach(link.loop, accept, lambda text: link.notice("out-of-descriptors", text))
+            listener.attach(
+                link.loop, accept, functools.partial(link.report.notice, "out-of-descriptors")
+            )
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():

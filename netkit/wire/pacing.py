@@ -56,7 +56,7 @@ class Pacer:
             return window
         if room > 0:
             return room
-        self.held = True
+        self.held = window > 0
         return 0
 
     def lift(self) -> None:

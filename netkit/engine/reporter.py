@@ -1,0 +1,62 @@
+"""What a link tells of its flows: events for whoever observes it, nothing where nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
+
+if TYPE_CHECKING:
+    from netkit.engine.relay import Flow
+
+
+class Reporter:
+    """Turns what happens to flows into events for ``observer``, in the link's thread."""
+
+    __slots__ = ("_observer",)
+
+    def __init__(self, observer: Callable[[Event], None] | None) -> None:
+        self._observer = observer
+
+    def opened(self, flow: Flow) -> None:
+        """A flow relays from now on."""
+        if self._observer is not None:
+            self._observer(
+                FlowOpened(
+                    flow=flow.number, forward=flow.forward, source=flow.source, target=flow.target
+                )
+            )
+
+    def failed(self, flow: Flow, code: str, reason: str) -> None:
+        """A flow's channel was not opened."""
+        if self._observer is not None:
+            self._observer(
+                FlowFailed(
+                    flow=flow.number,
+                    forward=flow.forward,
+                    source=flow.source,
+                    target=flow.target,
+                    code=code,
+                    reason=reason,
+                )
+            )
+
+    def closed(self, flow: Flow, now: float, error: str) -> None:
+        """A flow has ended."""
+        if self._observer is not None:
+            self._observer(
+                FlowClosed(
+                    flow=flow.number,
+                    forward=flow.forward,
+                    bytes_to_gateway=flow.sent,
+                    bytes_from_gateway=flow.delivered,
+                    seconds=now - flow.started,
+                    error=error,
+                )
+            )
+
+    def notice(self, code: str, text: str) -> None:
+        """Something is worth knowing and no failure."""
+        if self._observer is not None:
+            self._observer(Notice(code=code, text=text))
