@@ -68,8 +68,8 @@ class Dial:
             sock.setblocking(False)
             try:
                 code = sock.connect_ex(address)
-            except (OverflowError, ValueError):
-                # A port or path that no address can have.
+            except (OSError, OverflowError, ValueError):
+                # A port or path that no address can have; Python refuses it before the kernel.
                 code = errno.EINVAL
             if code == 0:
                 self._finish(sock)

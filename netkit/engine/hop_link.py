@@ -96,8 +96,10 @@ def connect(hop: Hop, through: Link | None, company: Company, *, observe: bool) 
         link.end(None)
         connection.close()
         seen = link.error
-        if isinstance(error, GatewayUnreachableError) and seen not in (None, error):
-            raise _more_precise(error, seen) from error
+        if isinstance(error, GatewayUnreachableError) and seen is not None:
+            better = _more_precise(error, seen)
+            if better is not error:
+                raise better from error
         raise
     return HopLink(hop, link, transport, connection, time.monotonic() - began)
 

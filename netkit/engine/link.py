@@ -28,8 +28,8 @@ from netkit.wire import mux as m
 from netkit.wire.channel import Channel
 from netkit.wire.messages import DEBUG, DISCONNECT, IGNORE, PROHIBITED, Fields, string, u32
 from netkit.wire.open_failures import classify_open_failure, failure_code
-from netkit.wire.pacing import NO_LIMIT, unread_limit
-from netkit.wire.window import INITIAL_WINDOW, WindowBudget
+from netkit.wire.pacing import Attention
+from netkit.wire.window import WindowBudget
 
 log = logging.getLogger("netkit.link")
 
@@ -64,7 +64,7 @@ class Link:
         round_trip: shortest measured round trip in seconds; 0 while unknown.
         peer: what the other side is: ``gateway``, or ``client`` where we are the gateway.
         peer_version: the peer's version line.
-        unread_limit: bytes of a flow that may lie unread at the peer.
+        attention: which flow is interactive, and the limits that sets to the others.
         handshakes: sockets and channels that are no flow yet, or no more.
         on_open: called with every channel the peer wants to open; refused where it is None.
         on_request: called with every channel request for channels that carry no flow.
@@ -98,7 +98,7 @@ class Link:
         self.on_debug: Callable[[str], None] | None = None
         self.on_ended: Callable[[NetkitError | None], None] | None = None
         self.peer_version = ""
-        self.unread_limit = NO_LIMIT
+        self.attention = Attention()
         self.held = HeldFlows(self)
         self.flows: set[Flow] = set()
         self.handshakes: set[Handshake] = set()
@@ -180,8 +180,10 @@ class Link:
         idle = not stream.readable and not (self.ready and stream.can_relay)
         if not idle:
             self.loop.run_once(wait=False)
-        elif not self.loop.run_once(wait=True, at_most=stream.before_wait()):
-            stream.impatient()
+        else:
+            patience = stream.before_wait(calm=not self.attention.is_due(self.loop.now))
+            if not self.loop.run_once(wait=True, at_most=patience):
+                stream.impatient()
         if stream.readable:
             stream.receive()
 
@@ -284,8 +286,7 @@ class Link:
         """Take note of a round trip in seconds; the shortest tells what the path is like."""
         best = self.round_trip
         self.round_trip = min(best, round_trip) if best else round_trip
-        self.unread_limit = unread_limit(self.round_trip, self.peer_version)
-        self.mux.first_window = min(self.unread_limit, INITIAL_WINDOW)
+        self.attention.measured(self.round_trip, self.peer_version)
 
     def _channel_request(self, event: m.ChannelRequest) -> None:
         if event.channel.user is None and self.on_request is not None:

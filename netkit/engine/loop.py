@@ -67,7 +67,8 @@ class _EpollPoller:
         self._always = select.EPOLLET | select.EPOLLRDHUP
 
     def add(self, fd: int, interest: int) -> None:
-        self._epoll.register(fd, interest | self._always if interest else 0)
+        # Ends are reported whatever the interest; edge-triggered even then, or they never stop.
+        self._epoll.register(fd, interest | self._always if interest else select.EPOLLET)
 
     def change(self, fd: int, interest: int) -> None:
         self._epoll.modify(fd, interest | self._always)

@@ -249,7 +249,7 @@ class Flow:
             if self._hung_up and not self._local_waits():
                 self._end_of_local()
             return False
-        room = self.pacer.room(room, self.link.unread_limit)
+        room = self.pacer.room(room, self.link.attention.sending(self, self.link.loop.now))
         if room == 0:
             self.link.held.add(self)
             return False
@@ -282,6 +282,8 @@ class Flow:
             self._epoch, self.recent = now, count
         else:
             self.recent += count
+        if not self.intake.bulk:
+            self.link.attention.heard(self, now)
 
     def _end_of_local(self) -> None:
         self._local_eof = True
@@ -315,13 +317,10 @@ class Flow:
         """Write our own words, which cost the peer no window."""
         try:
             count = self.sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            count = 0
         except OSError:
-            self._local_broke()
-            return
+            count = 0
         if count < len(data):
-            self._local_broke()
+            self.abort("the local side did not take the answer to its request")
 
     def peer_eof(self) -> None:
         """The peer sends no more: shut down behind what is still to be written."""
@@ -363,7 +362,9 @@ class Flow:
             # Our side does not keep up, so a larger window would only fill with more.
             self.channel.window.exhausted = False
         link = self.link
-        link.mux.taken(self.channel, taken, link.loop.now, link.round_trip)
+        now = link.loop.now
+        limit = link.attention.receiving(self, now)
+        link.mux.taken(self.channel, taken, now, link.round_trip, limit)
 
     def _stop_writing(self) -> None:
         """The local side reads no more: what comes is dropped, but what it still said is sent."""

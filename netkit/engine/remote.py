@@ -77,7 +77,6 @@ class RemoteForwards:
         self.link = link
         self.dialer = Dialer(link.loop)
         self.table: list[RemoteListener] = []
-        self.overridden: set[str] = set()
         link.on_open = self.open_request
         link.on_debug = self._debug
 

@@ -46,7 +46,7 @@ BULK_SPAN = 0.002
 BULK_BYTES = 256 << 10
 """A transfer is fast when so many bytes come in so many seconds: 128 MB/s."""
 
-BULK_MARK = 128 << 10
+BULK_MARK = 256 << 10
 BULK_PATIENCE = 0.001
 """In a fast transfer we wake up for so many bytes, or after so many seconds."""
 
@@ -150,10 +150,11 @@ class SshStream:
         """Acknowledge the next ``count`` short receives at once."""
         self._quick_left = max(self._quick_left, count)
 
-    def before_wait(self) -> float:
+    def before_wait(self, *, calm: bool) -> float:
         """Tell the kernel what we wait for: an answer to be acknowledged, a packet to be whole.
 
-        Returns the seconds to wait at most, -1 for any time; after so long call `impatient`.
+        ``calm`` says that no flow is interactive.  Returns the seconds to wait at most, -1 for any
+        time; after so long call `impatient`.
 
         sshd leaves Nagle's algorithm on when there is no session, so each short message of it that
         follows another waits for our acknowledgement, which the kernel delays by 40 ms unless told
@@ -170,7 +171,8 @@ class SshStream:
             with contextlib.suppress(OSError):
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         mark = self.reader.missing
-        if self._bulk:
+        bulk = self._bulk and calm
+        if bulk:
             mark = max(mark, BULK_MARK)
         elif mark < LOW_WATER_WORTH:
             mark = 1
@@ -179,7 +181,7 @@ class SshStream:
             # A socket that has no such option, or is gone, reports as it does without.
             with contextlib.suppress(OSError):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
-        return BULK_PATIENCE if self._bulk else -1.0
+        return BULK_PATIENCE if bulk else -1.0
 
     def impatient(self) -> None:
         """Nothing was reported for the time that `before_wait` returned: take what there is."""

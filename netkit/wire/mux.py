@@ -59,7 +59,8 @@ from netkit.wire.mux_events import (
     OpenRequest,
     Writable,
 )
-from netkit.wire.window import INITIAL_WINDOW, ReceiveWindow, WindowBudget
+from netkit.wire.pacing import NO_LIMIT
+from netkit.wire.window import ReceiveWindow, WindowBudget
 
 __all__ = [
     "DATA_HEADER",
@@ -109,14 +110,12 @@ class Mux:
     Attributes:
         out: payloads to seal and send, in order.
         channels: open channels by our number.
-        first_window: bytes that a new channel's peer may send; the budget may allow less.
     """
 
     def __init__(
         self, budget: WindowBudget | None = None, *, max_incoming: int = MAX_INCOMING
     ) -> None:
         self.out: deque[bytes] = deque()
-        self.first_window = INITIAL_WINDOW
         self.channels: dict[int, Channel] = {}
         self.budget = budget or WindowBudget()
         self._max_incoming = max_incoming
@@ -307,7 +306,7 @@ class Mux:
 
     def open(self, kind: str, data: bytes = b"", window: int | None = None) -> Channel:
         """Ask for a channel of type ``kind`` with its type-specific ``data``."""
-        receive = ReceiveWindow(self.budget, window, self.first_window)
+        receive = ReceiveWindow(self.budget, window)
         channel = self._new(kind, ChannelState.OPENING, receive)
         head = _TRIPLE.pack(channel.number, receive.size, channel.receive_packet)
         self.out.append(bytes([CHANNEL_OPEN]) + string(kind) + head + data)
@@ -317,7 +316,7 @@ class Mux:
         """Accept a channel that the peer asked for."""
         if channel.state is not ChannelState.OFFERED:
             raise LocalProtocolError(f"{channel!r} cannot be confirmed")
-        channel.window = ReceiveWindow(self.budget, window, self.first_window)
+        channel.window = ReceiveWindow(self.budget, window)
         channel.state = ChannelState.OPEN
         channel.sending = True
         self.out.append(
@@ -370,11 +369,17 @@ class Mux:
             self.out.append(_PAIR.pack(CHANNEL_CLOSE, channel.remote))
 
     def taken(
-        self, channel: Channel, count: int, now: float = 0.0, round_trip: float = 0.0
+        self,
+        channel: Channel,
+        count: int,
+        now: float = 0.0,
+        round_trip: float = 0.0,
+        limit: int = NO_LIMIT,
     ) -> None:
         """Credit ``count`` bytes that the local side took, and let the window grow.
 
-        ``now`` and ``round_trip`` are seconds, 0 where unknown.
+        ``now`` and ``round_trip`` are seconds, 0 where unknown.  The peer may send at most
+        ``limit`` bytes more.
 
         Raises:
             LocalProtocolError: the channel had not received that much.
@@ -383,7 +388,7 @@ class Mux:
         if channel.close_sent or channel.eof_received:
             return
         window = channel.window
-        credit = window.take(count)
+        credit = window.take(count, limit)
         if credit:
             self._adjust(channel, credit + window.grow(now, round_trip))
 

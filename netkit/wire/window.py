@@ -12,6 +12,7 @@ although the peer learns of it half a round trip later.  So the rate decides, no
 from __future__ import annotations
 
 from netkit.errors import LocalProtocolError
+from netkit.wire.pacing import NO_LIMIT
 
 INITIAL_WINDOW = 2 << 20
 MINIMUM_WINDOW = 32 << 10
@@ -37,14 +38,14 @@ class WindowBudget:
         self.total = total
         self.granted = 0
 
-    def initial(self, most: int = INITIAL_WINDOW) -> int:
-        """Take and return a first window: ``most`` while there is plenty, less among many flows.
+    def initial(self) -> int:
+        """Take and return a first window: 2 MiB while there is plenty, less among many flows.
 
         The smallest is handed out even when the budget is spent, so that a flow never stalls.
         """
         free = self.total - self.granted
-        size = most if free >= self.total // 2 else max(free // 64, MINIMUM_WINDOW)
-        size = min(size, most)
+        size = INITIAL_WINDOW if free >= self.total // 2 else max(free // 64, MINIMUM_WINDOW)
+        size = min(size, INITIAL_WINDOW)
         self.granted += size
         return size
 
@@ -73,13 +74,11 @@ class ReceiveWindow:
 
     __slots__ = ("_epoch", "_passed", "budget", "exhausted", "left", "size", "taken")
 
-    def __init__(
-        self, budget: WindowBudget, size: int | None = None, most: int = INITIAL_WINDOW
-    ) -> None:
-        """Take ``size`` bytes of the budget, or as many up to ``most`` as it wants to give."""
+    def __init__(self, budget: WindowBudget, size: int | None = None) -> None:
+        """Take ``size`` bytes of the budget, or as many as it wants to give."""
         self.budget = budget
         if size is None:
-            size = budget.initial(most)
+            size = budget.initial()
         else:
             budget.granted += size
         self.size = self.left = size
@@ -88,18 +87,22 @@ class ReceiveWindow:
         self._epoch = 0.0
         self._passed = 0
 
-    def take(self, count: int) -> int:
+    def take(self, count: int, limit: int = NO_LIMIT) -> int:
         """Say that the reader took ``count`` bytes; return how much to credit the peer, or 0.
 
         A quarter of the window is credited at a time: the peer never idles and adjusts are few.
+        The peer gets no more than ``limit`` to send; what it lacks is credited later.
 
         Raises:
             LocalProtocolError: more was taken than the peer had sent.
         """
         self.taken += count
-        if self.taken * 4 < self.size:
+        if self.taken * 4 < self.size and self.taken * 4 < limit:
             return 0
-        credit, self.taken = self.taken, 0
+        credit = self.taken
+        if self.left + credit > limit:
+            credit = max(limit - self.left, 0)
+        self.taken -= credit
         self._passed += credit
         self.left += credit
         if self.left > self.size:

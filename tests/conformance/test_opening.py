@@ -9,6 +9,7 @@ import socket
 import struct
 import termios
 import threading
+import time
 
 import pytest
 
@@ -318,3 +319,18 @@ def test_dynamic_client_that_leaves_mid_request(gateway: TestGateway):
             assert read_exactly(sock, 8)[1] == 0x5A
             assert exchange(sock, b"ping") == b"ping"
         run.wait_idle()
+
+
+def test_client_that_said_all_and_left_costs_nothing_while_it_waits():
+    """A unix socket reports its end at once; until the gateway answers there is nothing to do."""
+    with targets.short_directory() as directory, HostileServer() as server:
+        with tunnel(server.hop(), forwards=[local(ANYWHERE, tunnels.unix(f"{directory}/s"))]) as run:
+            with run.connect() as sock:
+                sock.sendall(b"fire and forget")
+            channel = server.channel()
+            before = time.process_time()
+            assert not run.link.wait(0.5)
+            assert time.process_time() - before < 0.2
+            server.send(confirmation(channel))
+            assert server.wait_for(wire.CHANNEL_DATA).endswith(b"fire and forget")
+            server.wait_for(wire.CHANNEL_EOF)

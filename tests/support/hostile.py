@@ -61,6 +61,7 @@ class HostileServer:
         self.messages: list[tuple[int, bytes]] = []
         self.opened: list[int] = []
         self.transport: paramiko.Transport | None = None
+        self.rules: type[_AnyoneMayEnter] = _AnyoneMayEnter
         self.before_login: Callable[[], None] = lambda: None
         self._came = threading.Condition()
         self._listener = socket.socket()
@@ -150,7 +151,7 @@ class HostileServer:
             **{kind: functools.partial(self._got, kind) for kind in range(80, 128)},
         }
         self.transport = transport
-        transport.start_server(event=threading.Event(), server=_AnyoneMayEnter(self))
+        transport.start_server(event=threading.Event(), server=self.rules(self))
 
     def _got(self, kind: int, message: Message) -> None:
         rest = message.get_remainder()

@@ -204,15 +204,6 @@ class TestEvents:
         mux.taken(channel, 1_000)
         assert said(mux) == []
 
-    def test_first_window_of_a_link(self) -> None:
-        mux = m.Mux()
-        mux.first_window = 500_000
-        ours, theirs = mux.open("x"), offered(mux)
-        mux.confirm(theirs)
-        assert ours.window.size == theirs.window.size == 500_000
-        assert [message[-8:] for message in said(mux)] == [numbers(500_000, m.MAXIMUM_PACKET)] * 2
-        assert mux.open("x", window=7).window.size == 7
-
     def test_packet_size_is_bounded(self) -> None:
         mux, channel = opened(send_window=2**32 - 1, packet=2**32 - 1)
         assert channel.send_packet == m.MAXIMUM_PACKET

@@ -271,12 +271,16 @@ class TestBudget:
         assert budget.granted == 0
         assert budget.initial() == w.INITIAL_WINDOW
 
-    def test_less_may_be_asked_for(self) -> None:
-        budget = WindowBudget(64 * MIB)
-        assert budget.initial(100_000) == budget.granted == 100_000
-        assert ReceiveWindow(budget, most=200_000).size == 200_000
-        budget.granted = budget.total
-        assert budget.initial(100_000) == w.MINIMUM_WINDOW
+    def test_a_limit_holds_credit_back_and_gives_it_later(self) -> None:
+        window = ReceiveWindow(WindowBudget(), 2 * MIB)
+        limit = MIB // 2
+        window.left -= MIB
+        assert window.take(MIB, limit) == 0
+        window.left -= MIB - 1000
+        assert window.take(MIB - 1000, limit) == limit - 1000
+        assert window.left == limit
+        assert window.take(0) == 2 * MIB - limit
+        assert window.left == 2 * MIB
 
     def test_growth_is_refused_beyond_it(self) -> None:
         budget = WindowBudget(100)

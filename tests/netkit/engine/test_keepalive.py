@@ -1,0 +1,104 @@
+"""When a peer is asked, and when it is dead."""
+
+from __future__ import annotations
+
+import pytest
+
+from netkit.engine import keepalive as engine
+from netkit.engine.keepalive import REQUEST, KeepaliveClock
+from netkit.errors import LinkLostError
+from netkit.model import Keepalive
+
+
+class FakeLink:
+    """A link with a clock that the test moves."""
+
+    peer = "gateway"
+
+    def __init__(self) -> None:
+        self.loop = self.stream = self
+        self.now = 100.0
+        self.last_received = 100.0
+        self.round_trip = 0.0
+        self.asked: list[float] = []
+        self.replies: list = []
+        self.due: list[tuple[float, object]] = []
+
+    def ask(self, kind, data, reply) -> None:
+        assert (kind, data) == (REQUEST, b"")
+        self.asked.append(self.now)
+        self.replies.append(reply)
+
+    def call_later(self, delay, call) -> None:
+        assert delay > 0
+        self.due.append((self.now + delay, call))
+
+    def measured(self, round_trip: float) -> None:
+        self.round_trip = round_trip
+
+    def run_until(self, end: float, alive=lambda _now: False) -> None:
+        """Let time pass; ``alive(now)`` says whether a byte came."""
+        while self.due and min(self.due)[0] <= end:
+            self.due.sort(key=lambda entry: entry[0])
+            self.now, call = self.due.pop(0)
+            if alive(self.now):
+                self.last_received = self.now
+            call()
+        self.now = end
+
+
+@pytest.fixture
+def link(monkeypatch):
+    made = FakeLink()
+    monkeypatch.setattr(engine.time, "monotonic", lambda: made.now)
+    return made
+
+
+def start(link, interval: float, count: int) -> KeepaliveClock:
+    clock = KeepaliveClock(link)
+    clock.start(Keepalive(interval=interval, count=count))
+    return clock
+
+
+@pytest.mark.parametrize(("interval", "count"), [(30, 3), (10, 1), (1, 10), (0.5, 2)])
+def test_silence_ends_it_in_interval_times_count(link, interval, count):
+    start(link, interval, count)
+    with pytest.raises(LinkLostError) as caught:
+        link.run_until(link.now + interval * count * 3)
+    assert caught.value.code == "gateway-silent"
+    assert caught.value.retryable
+    assert interval * count <= link.now - 100 <= interval * count * 1.2 + 0.1
+    assert [at for at in link.asked if at > 100], "it was asked before it was given up"
+
+
+def test_any_byte_is_life(link):
+    start(link, 10, 3)
+    link.run_until(1100, alive=lambda _now: True)
+
+
+def test_life_after_some_silence_starts_the_count_again(link):
+    start(link, 10, 3)
+    # 20 s of silence, then a byte, again and again: never the 30 s that end it
+    link.run_until(1100, alive=lambda now: now - link.last_received >= 20)
+    assert len(link.asked) > 20
+
+
+def test_it_is_asked_only_when_silent(link):
+    start(link, 10, 3)
+    before = len(link.asked)
+    link.run_until(200, alive=lambda _now: True)
+    quiet = [at for at in link.asked[before:] if at > 130]
+    assert quiet == []
+
+
+def test_off(link):
+    start(link, 0, 3)
+    link.run_until(10_000)
+
+
+def test_answer_measures_the_round_trip(link):
+    clock = KeepaliveClock(link)
+    clock.ask()
+    link.now += 0.25
+    link.replies[-1](False, b"")
+    assert link.round_trip == pytest.approx(0.25)
