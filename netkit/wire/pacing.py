@@ -12,7 +12,7 @@ and to those we send without a limit.
 
 from __future__ import annotations
 
-SHORTEST_LIMIT = 512 << 10
+SHORTEST_LIMIT = 256 << 10
 """Bytes under way on the shortest path."""
 
 PATH_RATE = 1.25e9

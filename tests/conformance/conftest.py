@@ -10,7 +10,6 @@ import pytest
 from support import tunnels
 from support.tunnels import TestGateway
 
-
 # asyncssh forgets to close its connection to a target when the client's is cut.
 GATEWAYS = [
     pytest.param(

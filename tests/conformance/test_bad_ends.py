@@ -252,7 +252,9 @@ def test_disconnect_message_is_the_reason():
         with tunnel(server.hop(), forwards=[local(targets.Endpoint("x", 1))]) as run:
             with run.connect() as sock:
                 server.channel()
-                goodbye = bytes([wire.DISCONNECT]) + wire.u32(11) + wire.string("going down for lunch")
+                goodbye = (
+                    bytes([wire.DISCONNECT]) + wire.u32(11) + wire.string("going down for lunch")
+                )
                 server.send(goodbye + wire.string(""))
                 assert outcome(sock) == "reset"
             error = run.tunnel.wait(10)

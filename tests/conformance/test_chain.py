@@ -109,9 +109,7 @@ while True:
     def test_carries_the_link(self, sshd: TestGateway, tmp_path: Path):
         script = tmp_path / "relay.py"
         script.write_text(self.RELAY)
-        hop = sshd.hop(
-            proxy_command=f"exec {sys.executable} {script} {sshd.port}", port=sshd.port
-        )
+        hop = sshd.hop(proxy_command=f"exec {sys.executable} {script} {sshd.port}", port=sshd.port)
         with targets.half_close() as target:
             with tunnel(hop, forwards=[local(target.address)]) as run, run.connect() as sock:
                 for piece in targets.pattern(4 << 20):

@@ -40,7 +40,10 @@ class TestRelayMatrix:
     """Both are legal TCP peers; the classic one-thread relay fails on both."""
 
     def test_client_reads_while_writing(self, gateway: TestGateway):
-        with targets.Target(blast) as target, tunnel(gateway, forwards=[local(target.address)]) as run:
+        with (
+            targets.Target(blast) as target,
+            tunnel(gateway, forwards=[local(target.address)]) as run,
+        ):
             with run.connect() as sock:
                 writer = threading.Thread(target=write_pattern, args=(sock,))
                 writer.start()
@@ -59,7 +62,10 @@ class TestRelayMatrix:
 
     def test_client_writes_everything_then_reads(self, gateway: TestGateway):
         """What comes back has to wait in windows, and must not stop what goes out."""
-        with targets.Target(blast) as target, tunnel(gateway, forwards=[local(target.address)]) as run:
+        with (
+            targets.Target(blast) as target,
+            tunnel(gateway, forwards=[local(target.address)]) as run,
+        ):
             with run.connect() as sock:
                 write_pattern(sock)
                 data = read_all(sock)
@@ -73,7 +79,10 @@ class TestRelayMatrix:
 class TestEofIsPerDirection:
     def test_client_ends_first(self, gateway: TestGateway, size: int):
         """The answer needs the client's EOF, and comes after it."""
-        with targets.half_close() as target, tunnel(gateway, forwards=[local(target.address)]) as run:
+        with (
+            targets.half_close() as target,
+            tunnel(gateway, forwards=[local(target.address)]) as run,
+        ):
             with run.connect() as sock:
                 write_pattern(sock, size)
                 assert read_all(sock).decode() == targets.pattern_digest(size)
@@ -82,7 +91,10 @@ class TestEofIsPerDirection:
 
     def test_target_ends_first(self, gateway: TestGateway, size: int):
         """After the target's EOF the client's direction still works."""
-        with targets.source(size) as target, tunnel(gateway, forwards=[local(target.address)]) as run:
+        with (
+            targets.source(size) as target,
+            tunnel(gateway, forwards=[local(target.address)]) as run,
+        ):
             with run.connect() as sock:
                 assert len(read_all(sock)) == size
                 write_pattern(sock, 100_000)

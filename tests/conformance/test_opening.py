@@ -324,7 +324,9 @@ def test_dynamic_client_that_leaves_mid_request(gateway: TestGateway):
 def test_client_that_said_all_and_left_costs_nothing_while_it_waits():
     """A unix socket reports its end at once; until the gateway answers there is nothing to do."""
     with targets.short_directory() as directory, HostileServer() as server:
-        with tunnel(server.hop(), forwards=[local(ANYWHERE, tunnels.unix(f"{directory}/s"))]) as run:
+        with tunnel(
+            server.hop(), forwards=[local(ANYWHERE, tunnels.unix(f"{directory}/s"))]
+        ) as run:
             with run.connect() as sock:
                 sock.sendall(b"fire and forget")
             channel = server.channel()

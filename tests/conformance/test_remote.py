@@ -241,11 +241,27 @@ class TestMatching:
             forwarded(9, "localhost", 4002),
             forwarded(9, "localhost", 0),
             bytes([wire.CHANNEL_OPEN]) + string("session") + u32(9) + u32(1 << 20) + u32(1 << 15),
-            bytes([wire.CHANNEL_OPEN]) + string("x11") + u32(9) + u32(1 << 20) + u32(1 << 15)
-            + string("h") + u32(1),
-            bytes([wire.CHANNEL_OPEN]) + string("auth-agent@openssh.com") + u32(9) + u32(1) + u32(1),
-            bytes([wire.CHANNEL_OPEN]) + string("direct-tcpip") + u32(9) + u32(1 << 20)
-            + u32(1 << 15) + string("127.0.0.1") + u32(22) + string("h") + u32(1),
+            bytes([wire.CHANNEL_OPEN])
+            + string("x11")
+            + u32(9)
+            + u32(1 << 20)
+            + u32(1 << 15)
+            + string("h")
+            + u32(1),
+            bytes([wire.CHANNEL_OPEN])
+            + string("auth-agent@openssh.com")
+            + u32(9)
+            + u32(1)
+            + u32(1),
+            bytes([wire.CHANNEL_OPEN])
+            + string("direct-tcpip")
+            + u32(9)
+            + u32(1 << 20)
+            + u32(1 << 15)
+            + string("127.0.0.1")
+            + u32(22)
+            + string("h")
+            + u32(1),
         ],
     )
     def test_what_was_not_asked_for_is_refused(self, open_: bytes):

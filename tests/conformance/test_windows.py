@@ -184,7 +184,10 @@ class TestOddWindows:
     def test_small_window_of_dropbear(self, tmp_path):
         with tunnels.start("dropbear", tmp_path, "-W", "24576") as gateway:
             with targets.half_close() as target:
-                with tunnel(gateway, forwards=[local(target.address)]) as run, run.connect() as sock:
+                with (
+                    tunnel(gateway, forwards=[local(target.address)]) as run,
+                    run.connect() as sock,
+                ):
                     for piece in targets.pattern(2 << 20):
                         sock.sendall(piece)
                     sock.shutdown(socket.SHUT_WR)

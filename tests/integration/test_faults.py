@@ -279,9 +279,7 @@ class TestTargets:
                 wait_until(lambda: word in running.stderr, what=f"{word!r} in {running.stderr}")
                 assert running.stop() == 0
 
-    @pytest.mark.parametrize(
-        "words", [{"AllowTcpForwarding": "no"}, {"PermitOpen": "127.0.0.1:1"}]
-    )
+    @pytest.mark.parametrize("words", [{"AllowTcpForwarding": "no"}, {"PermitOpen": "127.0.0.1:1"}])
     def test_prohibited(self, tmp_path: Path, words: dict[str, str]):
         with tunnels.start("sshd", tmp_path, **words) as gateway, targets.echo() as target:
             forward = ("--bind", "127.0.0.1:0", "--to", str(target.address))

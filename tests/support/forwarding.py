@@ -1,9 +1,9 @@
 """`netkit forward` as users run it: a process of its own, against a gateway of the tests.
 
-    with netkit_forward(gateway, "-D", "127.0.0.1:0", home=tmp_path) as cli:
-        cli.addresses[0]              # "127.0.0.1:40001"
-        code = cli.stop()
-        cli.stderr                    # everything it said
+with netkit_forward(gateway, "-D", "127.0.0.1:0", home=tmp_path) as cli:
+    cli.addresses[0]              # "127.0.0.1:40001"
+    code = cli.stop()
+    cli.stderr                    # everything it said
 """
 
 from __future__ import annotations

@@ -97,7 +97,9 @@ class HostileServer:
         """Wait for the ``count``-th message of ``kind`` and return what follows its type."""
         with self._came:
             found = self._came.wait_for(
-                lambda: len(fit := [rest for k, rest in self.messages if k == kind]) >= count and fit,
+                lambda: (
+                    len(fit := [rest for k, rest in self.messages if k == kind]) >= count and fit
+                ),
                 timeout,
             )
         assert found, f"no message {kind} within {timeout} s: {[k for k, _ in self.messages]}"
@@ -168,7 +170,9 @@ class HostileServer:
         self.script(self, kind, Fields(rest, 0))
 
 
-def confirmation(channel: int, ours: int = 7, window: int = 1 << 21, packet: int = 1 << 15) -> bytes:
+def confirmation(
+    channel: int, ours: int = 7, window: int = 1 << 21, packet: int = 1 << 15
+) -> bytes:
     """Return a CHANNEL_OPEN_CONFIRMATION."""
     head = bytes([wire.CHANNEL_OPEN_CONFIRMATION])
     return head + u32(channel) + u32(ours) + u32(window) + u32(packet)

@@ -135,8 +135,11 @@ class LinkPair:
     def is_idle(self) -> bool:
         """Whether nothing is left of any flow, within ten seconds."""
         return holds_within(
-            lambda: not any(
-                link.flows or link.mux.channels or link.handshakes for link in (self.near, self.far)
+            lambda: (
+                not any(
+                    link.flows or link.mux.channels or link.handshakes
+                    for link in (self.near, self.far)
+                )
             ),
             timeout=10,
         )

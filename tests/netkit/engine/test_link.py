@@ -67,14 +67,16 @@ class TestRules:
     def test_requests_nobody_knows_are_answered(self, pair):
         answers: list[bool] = []
         for name in ("keepalive@openssh.com", "no-such-request", "tcpip-forward"):
-            pair.far.run(lambda name=name: pair.far.ask(name, b"", lambda ok, _: answers.append(ok)))
+            pair.far.run(
+                lambda name=name: pair.far.ask(name, b"", lambda ok, _: answers.append(ok))
+            )
         wait_until(lambda: len(answers) == 3, what="three answers")
         assert answers == [False] * 3
 
     def test_answers_keep_their_order(self, pair):
         got: list[int] = []
-        pair.near.on_global = lambda event: event.kind == "x" and (
-            pair.near.mux.answer_global(ok=True) is None
+        pair.near.on_global = lambda event: (
+            event.kind == "x" and (pair.near.mux.answer_global(ok=True) is None)
         )
         for number in range(50):
             pair.far.run(
