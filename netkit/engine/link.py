@@ -29,6 +29,7 @@ from netkit.wire.channel import Channel
 from netkit.wire.messages import DEBUG, DISCONNECT, IGNORE, PROHIBITED, Fields, string, u32
 from netkit.wire.open_failures import classify_open_failure, failure_code
 from netkit.wire.pacing import Attention
+from netkit.wire.untrusted import printable
 from netkit.wire.window import WindowBudget
 
 log = logging.getLogger("netkit.link")
@@ -130,7 +131,7 @@ class Link:
         Raises:
             NetkitError: the link has ended.
         """
-        next_packet = self.stream.reader.next
+        next_packet, feed = self.stream.reader.next, self.mux.feed
         parsed = 0
         while True:
             payload = next_packet() if parsed < MAX_PARSE else None
@@ -145,8 +146,10 @@ class Link:
                     raise RemoteProtocolError(
                         f"sent message type {kind} before authentication was complete"
                     )
-                event = self.mux.feed(payload)
-                if event is not None:
+                event = feed(payload)
+                if type(event) is m.Data and event.channel.user is not None:
+                    event.channel.user.deliver(event.view)
+                elif event is not None:
                     self._handlers[type(event)](event)
             elif kind in (IGNORE, DEBUG) and self.authenticated:
                 # Only the first key exchange must hear of them (strict key exchange); asyncssh's
@@ -240,12 +243,8 @@ class Link:
     # --- messages of the connection layer ---
 
     def _data(self, event: m.Data) -> None:
-        channel, view = event
-        flow = channel.user
-        if flow is not None:
-            flow.deliver(view)
-        else:
-            self.mux.taken(channel, len(view))
+        """Data that nobody wants (any more): credit it."""
+        self.mux.taken(event.channel, len(event.view))
 
     def _opened(self, event: m.Opened) -> None:
         flow: Flow | None = event.channel.user
@@ -260,8 +259,9 @@ class Link:
             return
         flow.open_failed(event.reason, event.text)
         self.flows.discard(flow)
-        code = failure_code(classify_open_failure(event.reason, event.text))
-        self.report.failed(flow, code, event.text)
+        failure = classify_open_failure(event.reason, event.text)
+        said = printable(event.text, 200)
+        self.report.failed(flow, failure_code(failure), f"{failure.value} ({said})")
 
     def _open_request(self, event: m.OpenRequest) -> None:
         if self.on_open is None:

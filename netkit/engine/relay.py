@@ -35,6 +35,8 @@ FLUSH_LIMIT = 30.0
 RECENT = 0.05
 """Seconds over which a flow's traffic counts when flows take turns."""
 
+_OPENING = ChannelState.OPENING
+
 UNREAD = "the local side closed before it had read everything"
 
 
@@ -202,7 +204,7 @@ class Flow:
         if events & ERROR:
             self._local_broke()
             return
-        if self.channel.state is ChannelState.OPENING:
+        if self.channel.state is _OPENING:
             if not self._local_waits():
                 self.link.flow_cancelled(self)
             return

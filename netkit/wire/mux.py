@@ -103,6 +103,9 @@ _HEADER = Struct(">BII")
 _PAIR = Struct(">BI")
 _TRIPLE = Struct(">III")
 
+_OPEN = ChannelState.OPEN
+# Looking a member up in its class costs as much as the check it is for.
+
 
 class Mux:
     """All channels and requests of one link.
@@ -177,7 +180,7 @@ class Mux:
 
     def _receive(self, channel: Channel, length: int) -> bool:
         """Check and count data; return whether there is any that somebody still wants."""
-        if channel.eof_received or channel.state is not ChannelState.OPEN:
+        if channel.eof_received or channel.state is not _OPEN:
             raise RemoteProtocolError(f"sent data where channel {channel.number} takes none")
         window = channel.window
         if length > window.left or length > channel.receive_packet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from netkit.engine.transport import algorithms
 from netkit.engine.transport.client import supported_kex
 from netkit.errors import AlgorithmError
 from netkit.events import LinkUp
+from netkit.model import Hop, HostKeyPolicy
 from support import targets, tunnels
 from support.peers import find
 from support.sshd import Sshd
@@ -58,9 +60,7 @@ def check(hop, **expected: str) -> None:
                 assert read_all(sock).decode() == targets.pattern_digest(size)
             with run.connect(1) as sock:
                 sock.shutdown(1)
-                assert targets.hashlib.sha256(read_all(sock)).hexdigest() == (
-                    targets.pattern_digest(size)
-                )
+                assert hashlib.sha256(read_all(sock)).hexdigest() == (targets.pattern_digest(size))
             up = run.events.wait(LinkUp)
             for name, value in expected.items():
                 assert getattr(up, name) == value
@@ -161,13 +161,13 @@ def test_default_is_aes_gcm_with_curve25519(sshd: TestGateway):
 def test_sshd_over_a_pipe(tmp_path: Path):
     """`sshd -i` with a ProxyCommand: no port at all."""
     with Sshd(tmp_path, tcp=False) as server:
-        hop = tunnels.Hop(
+        hop = Hop(
             alias="piped",
             host="piped.test",
             user=server.user,
             name="piped.test",
             known_hosts=(server.known_hosts(name="piped.test"),),
-            host_key=tunnels.HostKeyPolicy.STRICT,
+            host_key=HostKeyPolicy.STRICT,
             identities=(server.client_key,),
             identities_explicit=True,
             identities_only=True,

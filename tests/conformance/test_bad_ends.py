@@ -8,10 +8,12 @@ import socket
 import struct
 import threading
 
+import psutil
 import pytest
 
 from netkit.errors import LinkLostError, NetkitError
 from netkit.events import FlowClosed, FlowFailed, FlowOpened, LinkDown, State
+from netkit.model import Endpoint
 from netkit.wire import messages as wire
 from support import targets, tunnels
 from support.faults import FaultProxy
@@ -27,6 +29,7 @@ from support.tunnels import (
     remote,
     tunnel,
 )
+from support.waiting import wait_until
 
 ENDLESS = 1 << 40
 
@@ -116,7 +119,7 @@ class TestCloseWithoutEof:
 
     def test_shows_a_reset(self):
         with HostileServer(confirm_all) as server:
-            with tunnel(server.hop(), forwards=[local(targets.Endpoint("x", 1))]) as run:
+            with tunnel(server.hop(), forwards=[local(Endpoint("x", 1))]) as run:
                 with run.connect() as sock:
                     channel = server.channel()
                     server.send(data(channel, b"half a page"), about(wire.CHANNEL_CLOSE, channel))
@@ -127,7 +130,7 @@ class TestCloseWithoutEof:
 
     def test_close_behind_eof_is_clean(self):
         with HostileServer(confirm_all) as server:
-            with tunnel(server.hop(), forwards=[local(targets.Endpoint("x", 1))]) as run:
+            with tunnel(server.hop(), forwards=[local(Endpoint("x", 1))]) as run:
                 with run.connect() as sock:
                     channel = server.channel()
                     server.send(
@@ -140,7 +143,7 @@ class TestCloseWithoutEof:
                 run.wait_idle()
 
     def test_target_that_resets(self, gateway: TestGateway):
-        """sshd reports a reset as EOF and CLOSE (its channels.c), so a FIN is all there is to see."""
+        """sshd reports a reset as EOF and CLOSE (channels.c), so a FIN is all there is to see."""
         with targets.reset(after=1) as target:
             with tunnel(gateway, forwards=[local(target.address)]) as run:
                 with run.connect() as sock:
@@ -242,14 +245,22 @@ def test_gateway_that_ends_the_session_says_why(tmp_path):
     with tunnels.start("sshd", tmp_path) as gateway, targets.echo() as target:
         with tunnel(gateway, forwards=[local(target.address)]) as run, run.connect() as sock:
             exchange(sock, b"ping")
-            gateway.signal(signal.SIGTERM)
+            (session,) = gateway.serving
+
+            def ends() -> bool:
+                # sshd misses one that arrives just before it waits (its loop blocks SIGCHLD alone)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    session.send_signal(signal.SIGTERM)
+                return run.tunnel.ended
+
+            wait_until(ends, what="the end of the session")
             assert outcome(sock) == "reset"
             assert_lost(run)
 
 
 def test_disconnect_message_is_the_reason():
     with HostileServer(confirm_all) as server:
-        with tunnel(server.hop(), forwards=[local(targets.Endpoint("x", 1))]) as run:
+        with tunnel(server.hop(), forwards=[local(Endpoint("x", 1))]) as run:
             with run.connect() as sock:
                 server.channel()
                 goodbye = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from netkit.engine import dynamic as engine
@@ -242,7 +244,7 @@ class TestReverse:
                 for piece in targets.pattern(1 << 20):
                     sock.sendall(piece)
                 sock.shutdown(1)
-                digest = targets.hashlib.sha256(b"early")
+                digest = hashlib.sha256(b"early")
                 for piece in targets.pattern(1 << 20):
                     digest.update(piece)
                 assert read_all(sock).decode() == digest.hexdigest()

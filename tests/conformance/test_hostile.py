@@ -6,6 +6,7 @@ import contextlib
 import random
 import socket
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -32,7 +33,7 @@ ANYWHERE = Endpoint("target.test", 1)
 PACKET = 128 << 10
 
 # What a server says on channel {c}, and a word of what it is blamed for.
-CRIMES = {
+CRIMES: dict[str, tuple[Callable[[int], list[bytes]], str]] = {
     "data for no channel": (lambda c: [data(c + 99, b"x")], "does not exist"),
     "eof for no channel": (lambda c: [about(wire.CHANNEL_EOF, c + 99)], "does not exist"),
     "close for no channel": (lambda c: [about(wire.CHANNEL_CLOSE, c + 99)], "does not exist"),
@@ -158,7 +159,6 @@ class TestFloods:
         with HostileServer(receive_buffer=4096) as server:
             with tunnel(server.hop()) as run:
                 question = bytes([wire.GLOBAL_REQUEST]) + string("what is the time") + b"\1"
-                transport = server.transport
 
                 def flood() -> None:
                     # the thread that would read is the one that sends
@@ -166,7 +166,7 @@ class TestFloods:
                         while not run.tunnel.ended:
                             server.send(question)
 
-                transport._handler_table[wire.GLOBAL_REQUEST] = lambda _message: flood()
+                server.handle(wire.GLOBAL_REQUEST, flood)
                 run.link.loop.post(lambda: run.link.ask("hello", b"", lambda *_: None))
                 error = run.tunnel.wait(30)
         assert isinstance(error, NetkitError)
@@ -251,7 +251,7 @@ class TestGarbage:
         with HostileServer() as server:
             with tunnel(server.hop()) as run:
                 with contextlib.suppress(OSError):
-                    server.transport.sock.sendall(chance.randbytes(100_000))
+                    server.send_raw(chance.randbytes(100_000))
                 error = run.tunnel.wait(10)
         assert isinstance(error, RemoteProtocolError)
 

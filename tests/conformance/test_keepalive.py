@@ -199,8 +199,7 @@ def test_confirmed_channels_do_not_stop_the_clock():
 
 def answer_nothing_more(server: HostileServer) -> None:
     """The server's connection layer goes silent; TCP keeps acknowledging."""
-    assert server.transport is not None
-    server.transport._handler_table[wire.GLOBAL_REQUEST] = lambda _message: None
+    server.handle(wire.GLOBAL_REQUEST, lambda: None)
 
 
 def test_direction_that_is_frozen_alone(sshd: TestGateway):

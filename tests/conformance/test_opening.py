@@ -10,6 +10,7 @@ import struct
 import termios
 import threading
 import time
+from typing import Self
 
 import pytest
 
@@ -256,33 +257,38 @@ class EchoLoop:
         self._thread.start()
 
     def _run(self) -> None:
+        socks = {sock.fileno(): sock for sock in (self._listener, self._wake)}
         with selectors.DefaultSelector() as selector:
-            selector.register(self._listener, selectors.EVENT_READ)
-            selector.register(self._wake, selectors.EVENT_READ)
+            for number in socks:
+                selector.register(number, selectors.EVENT_READ)
             while True:
                 for key, _ in selector.select():
-                    if key.fileobj is self._wake:
-                        for fd in list(selector.get_map().values()):
-                            fd.fileobj.close()
+                    sock = socks[key.fd]
+                    if sock is self._wake:
+                        for each in socks.values():
+                            each.close()
                         return
-                    if key.fileobj is self._listener:
+                    if sock is self._listener:
                         with contextlib.suppress(BlockingIOError):
-                            selector.register(self._listener.accept()[0], selectors.EVENT_READ)
-                        continue
-                    try:
-                        text = key.fileobj.recv(4096)
-                    except ConnectionResetError:
-                        text = b""
-                    if text:
-                        key.fileobj.sendall(text)
-                    else:
-                        selector.unregister(key.fileobj)
-                        key.fileobj.close()
+                            made = self._listener.accept()[0]
+                            socks[made.fileno()] = made
+                            selector.register(made.fileno(), selectors.EVENT_READ)
+                    elif not self._echo(sock):
+                        selector.unregister(key.fd)
+                        socks.pop(key.fd).close()
 
-    def __enter__(self):
+    def _echo(self, sock: socket.socket) -> bool:
+        try:
+            text = sock.recv(4096)
+        except ConnectionResetError:
+            return False
+        sock.sendall(text)
+        return bool(text)
+
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._waker.close()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""The rules on systems without epoll, and without scattered reads and writes: pitfalls 22 and 23."""
+"""The rules on systems without epoll, and without scattered reads and writes: pitfall 22."""
 
 from __future__ import annotations
 

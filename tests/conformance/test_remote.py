@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import socket
 
 import pytest
 
 from netkit.errors import LinkLostError, RemoteForwardError, RemoteProtocolError
 from netkit.events import FlowClosed, FlowOpened, ForwardBound, Notice
-from netkit.model import Endpoint
+from netkit.model import Endpoint, Keepalive
 from netkit.wire import messages as wire
 from netkit.wire.messages import Fields, string, u32
 from support import targets, tunnels
@@ -70,7 +71,7 @@ class TestSeveral:
             forwards = [remote(one.address), remote(two.address)]
             with tunnel(gateway, forwards=forwards) as run:
                 ports = [run.port(0), run.port(1)]
-                remotes = run.tunnel._remotes
+                remotes = run.remotes
                 with dial(ports[0]) as open_one:
                     exchange(open_one, b"before")
                     if gateway.name == "dropbear":  # it refuses every cancel
@@ -311,7 +312,7 @@ class TestReplies:
 
             server.script = script
             forwards = [remote(Endpoint("127.0.0.1", 1)) for _ in range(3)]
-            keepalive = tunnels.Keepalive(interval=0.05, count=50)
+            keepalive = Keepalive(interval=0.05, count=50)
             with tunnel(server.hop(), forwards=forwards, keepalive=keepalive) as run:
                 assert [run.port(index) for index in range(3)] == [4001, 4002, 4003]
 
@@ -333,7 +334,7 @@ class TestReplies:
 
         with targets.echo() as target, HostileServer(script) as server:
             with tunnel(server.hop(), forwards=[remote(target.address)]) as run:
-                remotes = run.tunnel._remotes
+                remotes = run.remotes
                 with pytest.raises(RemoteForwardError) as caught:
                     remotes.cancel(remotes.table[0])
                 assert caught.value.code == "remote-cancel-refused"
@@ -374,7 +375,7 @@ def test_bulk_through_a_remote_forward(gateway: TestGateway):
     size = 16 << 20
     with targets.source(size) as source:
         with tunnel(gateway, forwards=[remote(source.address)]) as run, run.connect() as sock:
-            digest = targets.hashlib.sha256()
+            digest = hashlib.sha256()
             while piece := sock.recv(1 << 18):
                 digest.update(piece)
             assert digest.hexdigest() == targets.pattern_digest(size)

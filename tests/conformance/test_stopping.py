@@ -12,7 +12,7 @@ import pytest
 
 from netkit.errors import NetkitError
 from netkit.events import FlowClosed, FlowOpened, LinkDown, State, Stopping
-from netkit.model import Endpoint, HostKeyPolicy
+from netkit.model import Endpoint, Hop, HostKeyPolicy
 from netkit.prompt import HostKeyQuestion
 from support import targets, tunnels
 from support.faults import FaultProxy
@@ -128,8 +128,8 @@ class TestWhileConnecting:
             run.tunnel.start()
 
 
-def hop_to(port: int):
-    return tunnels.Hop(alias="nobody", host="127.0.0.1", port=port, user="x", connect_timeout=30)
+def hop_to(port: int) -> Hop:
+    return Hop(alias="nobody", host="127.0.0.1", port=port, user="x", connect_timeout=30)
 
 
 class TestWhileTransferring:

@@ -251,7 +251,7 @@ class TestTurns:
                     for sock in socks:
                         sock.setblocking(False)
                     wait_until(
-                        lambda: not any([sends_more(sock) for sock in socks]),
+                        lambda: not sum(sends_more(sock) for sock in socks),
                         timeout=30,
                         what="eight stopped senders",
                     )

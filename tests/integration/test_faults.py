@@ -1,4 +1,4 @@
-"""Bad input and faults, as users see them: three useful lines, the right exit code, no traceback."""
+"""Bad input and faults, as users see them: useful lines, the right exit code, no traceback."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class TestCredentials:
         key = tmp_path / "locked"
         key.write_bytes(sshd.client_key.read_bytes())
         key.chmod(0o600)
-        lock = [require("ssh-keygen"), "-q", "-p", "-P", "", "-N", "secret", "-f", key]
+        lock = [str(require("ssh-keygen")), "-q", "-p", "-P", "", "-N", "secret", "-f", str(key)]
         subprocess.run(lock, check=True, capture_output=True)
         arguments = gateway_options(sshd, tmp_path)
         config = tmp_path / "ssh_config"

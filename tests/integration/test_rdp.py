@@ -1,4 +1,4 @@
-"""The main job: a real RDP client reaches a real RDP server at 127.0.0.2:3389 through a real sshd."""
+"""The main job: a real RDP client reaches a real RDP server at 127.0.0.2:3389 through sshd."""
 
 from __future__ import annotations
 

@@ -41,8 +41,7 @@ class Forwarding:
             reader.start()
 
     def _read(self, stream, lines: list[str]) -> None:
-        for line in stream:
-            lines.append(line.rstrip("\n"))
+        lines.extend(line.rstrip("\n") for line in stream)
 
     @property
     def stderr(self) -> str:

@@ -60,7 +60,7 @@ class HostileServer:
         self.script = script
         self.messages: list[tuple[int, bytes]] = []
         self.opened: list[int] = []
-        self.transport: paramiko.Transport | None = None
+        self.transport: Any = None
         self.rules: type[_AnyoneMayEnter] = _AnyoneMayEnter
         self.before_login: Callable[[], None] = lambda: None
         self._came = threading.Condition()
@@ -92,6 +92,16 @@ class HostileServer:
         assert self.transport is not None
         for payload in payloads:
             self.transport._send_message(Message(payload))
+
+    def send_raw(self, content: bytes) -> None:
+        """Send bytes that are no packets."""
+        assert self.transport is not None
+        self.transport.sock.sendall(content)
+
+    def handle(self, kind: int, call: Callable[[], None]) -> None:
+        """Do nothing else but ``call`` with messages of ``kind`` from now on."""
+        assert self.transport is not None
+        self.transport._handler_table[kind] = lambda _message: call()
 
     def wait_for(self, kind: int, count: int = 1, timeout: float = 10.0) -> bytes:
         """Wait for the ``count``-th message of ``kind`` and return what follows its type."""
@@ -146,7 +156,7 @@ class HostileServer:
         except OSError:
             return
         self._listener.close()
-        transport = paramiko.Transport(sock)
+        transport: Any = paramiko.Transport(sock)
         transport.add_server_key(self._key)
         transport._handler_table = {
             **transport._handler_table,

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from netkit.engine.remote import RemoteForwards
 from netkit.engine.tunnel import Tunnel
 from netkit.events import Event
 from netkit.model import (
@@ -202,7 +203,7 @@ class Events:
     def of(self, kind: type[E], **fields: object) -> list[E]:
         """Return the events of ``kind`` whose fields are as given."""
         with self._came:
-            return [event for event in self.all if _fits(event, kind, fields)]
+            return [event for event in self.all if isinstance(event, kind) and _fits(event, fields)]
 
     def wait(self, kind: type[E], *, count: int = 1, timeout: float = 10.0, **fields: object) -> E:
         """Wait for the ``count``-th event of ``kind`` with these fields and return it."""
@@ -217,10 +218,8 @@ class Events:
         return "\n".join(map(repr, self.all))
 
 
-def _fits(event: Event, kind: type[Event], fields: dict[str, object]) -> bool:
-    return isinstance(event, kind) and all(
-        getattr(event, name) == value for name, value in fields.items()
-    )
+def _fits(event: Event, fields: dict[str, object]) -> bool:
+    return all(getattr(event, name) == value for name, value in fields.items())
 
 
 @dataclass
@@ -257,6 +256,13 @@ class Run:
     def link(self) -> Any:
         """The link to the last gateway; a look inside."""
         return self.tunnel._chain[-1].link
+
+    @property
+    def remotes(self) -> RemoteForwards:
+        """The remote forwards of that link; a look inside."""
+        remotes = self.tunnel._remotes
+        assert remotes is not None
+        return remotes
 
     def wait_idle(self, timeout: float = 10.0) -> None:
         """Wait until the link holds no flow, channel or handshake: nothing has leaked."""

@@ -9,7 +9,6 @@ import socket
 import psutil
 import pytest
 
-from netkit.engine import bind_errors as engine
 from netkit.engine.bind_errors import explain
 from netkit.model import Endpoint, UnixPath
 
@@ -81,7 +80,7 @@ def test_privileged_port_proposes_one_above():
 
 def test_forbidden_port_above(monkeypatch):
     assert explain(HERE, failed(errno.EACCES)).code == "bind-denied"
-    monkeypatch.setattr(engine.sys, "platform", "win32")
+    monkeypatch.setattr("netkit.engine.bind_errors.sys.platform", "win32")
     assert explain(Endpoint("127.0.0.1", 80), failed(errno.EACCES)).code == "bind-denied"
 
 
@@ -92,7 +91,7 @@ def test_address_of_no_interface():
 
 
 def test_macos_needs_an_alias(monkeypatch):
-    monkeypatch.setattr(engine.sys, "platform", "darwin")
+    monkeypatch.setattr("netkit.engine.bind_errors.sys.platform", "darwin")
     error = explain(Endpoint("127.0.0.2", 3389), failed(errno.EADDRNOTAVAIL))
     (fix,) = error.fixes
     assert fix.argv == ("sudo", "ifconfig", "lo0", "alias", "127.0.0.2", "up")

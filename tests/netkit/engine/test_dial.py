@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -20,16 +21,27 @@ class Result:
 
     def __init__(self) -> None:
         self.done = threading.Event()
-        self.sock: socket.socket | None = None
-        self.error: OSError | None = None
+        self._sock: socket.socket | None = None
+        self._error: OSError | None = None
         self.calls = 0
         self.thread: threading.Thread | None = None
 
     def __call__(self, sock: socket.socket | None, error: OSError | None) -> None:
-        self.sock, self.error = sock, error
+        self._sock, self._error = sock, error
         self.calls += 1
         self.thread = threading.current_thread()
         self.done.set()
+
+    @property
+    def sock(self) -> socket.socket:
+        assert self._sock is not None, self._error
+        return self._sock
+
+    @property
+    def error(self) -> OSError:
+        assert self._sock is None
+        assert self._error is not None
+        return self._error
 
 
 @pytest.fixture(params=["epoll", "selectors"])
@@ -39,9 +51,13 @@ def dialer(request, monkeypatch):
         yield Dialer(loop)
 
 
+def begin(dialer: Dialer, target, result: Result) -> None:
+    dialer.connect(target, result)
+
+
 def dial(dialer: Dialer, target, *, timeout: float = 10.0) -> Result:
     result = Result()
-    dialer.loop.post(lambda: dialer.connect(target, result))
+    dialer.loop.post(lambda: begin(dialer, target, result))
     assert result.done.wait(timeout)
     assert result.thread is dialer.loop.thread
     return result
@@ -62,7 +78,7 @@ def test_reaches_loopback(dialer, host: str, asked: str):
 
 def test_reaches_a_unix_socket(dialer):
     with targets.short_directory() as directory:
-        with targets.greeting(b"hi", path=targets.Path(directory) / "s") as target:
+        with targets.greeting(b"hi", path=Path(directory) / "s") as target:
             with dial(dialer, target.address).sock as sock:
                 sock.settimeout(10)
                 assert sock.recv(2) == b"hi"
@@ -71,7 +87,6 @@ def test_reaches_a_unix_socket(dialer):
 def test_refused(dialer):
     with targets.refuse() as closed:
         result = dial(dialer, closed.address)
-    assert result.sock is None
     assert result.error.errno == errno.ECONNREFUSED
 
 
@@ -88,7 +103,7 @@ def test_port_that_does_not_exist(dialer):
 
 
 def test_no_unix_sockets_here(dialer, monkeypatch):
-    monkeypatch.delattr(engine.socket, "AF_UNIX")
+    monkeypatch.delattr("netkit.engine.dial.socket.AF_UNIX")
     assert dial(dialer, UnixPath("/tmp/s")).error.errno == errno.EAFNOSUPPORT
 
 
@@ -106,7 +121,7 @@ class TestNames:
                 for ip in found
             ]
 
-        monkeypatch.setattr(engine.socket, "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr("netkit.engine.dial.socket.getaddrinfo", getaddrinfo)
         return asked
 
     def test_are_looked_up_in_another_thread(self, dialer, monkeypatch):
@@ -214,16 +229,16 @@ class TestPatience:
             go.wait(10)
             return []
 
-        monkeypatch.setattr(engine.socket, "getaddrinfo", slow)
+        monkeypatch.setattr("netkit.engine.dial.socket.getaddrinfo", slow)
         result, over = Result(), threading.Event()
         dials = []
         dialer.loop.post(lambda: dials.append(dialer.connect(Endpoint("db.test", 1), result)))
         assert asked.wait(10)
-        dialer.loop.post(lambda: dials[0].cancel())
+        dialer.loop.post(dials[0].cancel)
         go.set()
         other = Result()
         with targets.refuse() as closed:
-            dialer.loop.post(lambda: dialer.connect(closed.address, other))
+            dialer.loop.post(lambda: begin(dialer, closed.address, other))
             assert other.done.wait(10)
         dialer.loop.post(over.set)
         assert over.wait(10)
@@ -237,11 +252,11 @@ class TestPatience:
         result = Result()
 
         def begin() -> None:
-            monkeypatch.setattr(engine.socket, "socket", exhausted)
+            monkeypatch.setattr("netkit.engine.dial.socket.socket", exhausted)
             try:
                 dialer.connect(Endpoint("127.0.0.1", 1), result)
             finally:
-                monkeypatch.setattr(engine.socket, "socket", real)
+                monkeypatch.setattr("netkit.engine.dial.socket.socket", real)
 
         dialer.loop.post(begin)
         assert result.done.wait(10)

@@ -168,9 +168,11 @@ def test_silence_of_a_reverse_client(monkeypatch):
     monkeypatch.setattr(engine, "HANDSHAKE_TIME", 0.05)
     with LinkPair() as pair:
         dialer = Dialer(pair.near.loop)
-        pair.near.on_open = lambda request: ReverseProxy(
-            pair.near, dialer, request.channel, FORWARD, "there:1"
-        )
+
+        def serve(request) -> None:
+            ReverseProxy(pair.near, dialer, request.channel, FORWARD, "there:1")
+
+        pair.near.on_open = serve
         one, two = tcp_pair()
         two.setblocking(False)
         pair.far.run(lambda: pair.far.start_flow(two, "forwarded-tcpip", b""))

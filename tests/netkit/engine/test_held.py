@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from netkit.engine.held import HeldFlows
 from netkit.wire.pacing import STALL_LIMIT
 
@@ -25,7 +28,7 @@ class FakeLink:
     def __init__(self) -> None:
         self.loop = self
         self.now = 0.0
-        self.due: list[tuple[float, object]] = []
+        self.due: list[tuple[float, Callable[[], None]]] = []
         self.ready: dict[object, None] = {}
 
     def call_later(self, delay, call) -> None:
@@ -40,7 +43,8 @@ class FakeLink:
 
 
 def test_flow_is_let_go_after_the_limit():
-    link, flow = FakeLink(), FakeFlow()
+    link: Any = FakeLink()
+    flow: Any = FakeFlow()
     HeldFlows(link).add(flow)
     link.pass_time(STALL_LIMIT * 0.9)
     assert not flow.pacer.lifted
@@ -50,7 +54,8 @@ def test_flow_is_let_go_after_the_limit():
 
 
 def test_flow_that_got_its_credit_is_left_alone():
-    link, flow = FakeLink(), FakeFlow()
+    link: Any = FakeLink()
+    flow: Any = FakeFlow()
     HeldFlows(link).add(flow)
     flow.is_held = False
     link.pass_time(STALL_LIMIT * 3)
@@ -60,7 +65,9 @@ def test_flow_that_got_its_credit_is_left_alone():
 
 
 def test_flow_that_came_late_waits_its_own_time():
-    link, early, late = FakeLink(), FakeFlow(), FakeFlow()
+    link: Any = FakeLink()
+    early: Any = FakeFlow()
+    late: Any = FakeFlow()
     held = HeldFlows(link)
     held.add(early)
     link.pass_time(STALL_LIMIT * 0.8)

@@ -17,15 +17,13 @@ from support.links import LinkPair
 @pytest.fixture
 def company():
     events: list[Event] = []
-    made = Company(
+    return Company(
         prompter=None,
         password=None,
         emit=events.append,
         notice=lambda _code, _text: None,
         cancelled=threading.Event(),
     )
-    made.emit.__self__[:] = []
-    return made
 
 
 def test_directly(company):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from netkit.engine import keepalive as engine
 from netkit.engine.keepalive import REQUEST, KeepaliveClock
 from netkit.errors import LinkLostError
 from netkit.model import Keepalive
@@ -21,8 +22,8 @@ class FakeLink:
         self.last_received = 100.0
         self.round_trip = 0.0
         self.asked: list[float] = []
-        self.replies: list = []
-        self.due: list[tuple[float, object]] = []
+        self.replies: list[Callable[[bool, bytes], None]] = []
+        self.due: list[tuple[float, Callable[[], None]]] = []
 
     def ask(self, kind, data, reply) -> None:
         assert (kind, data) == (REQUEST, b"")
@@ -38,7 +39,7 @@ class FakeLink:
 
     def run_until(self, end: float, alive=lambda _now: False) -> None:
         """Let time pass; ``alive(now)`` says whether a byte came."""
-        while self.due and min(self.due)[0] <= end:
+        while self.due and min(due for due, _ in self.due) <= end:
             self.due.sort(key=lambda entry: entry[0])
             self.now, call = self.due.pop(0)
             if alive(self.now):
@@ -50,7 +51,7 @@ class FakeLink:
 @pytest.fixture
 def link(monkeypatch):
     made = FakeLink()
-    monkeypatch.setattr(engine.time, "monotonic", lambda: made.now)
+    monkeypatch.setattr("netkit.engine.keepalive.time.monotonic", lambda: made.now)
     return made
 
 

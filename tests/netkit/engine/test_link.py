@@ -74,7 +74,7 @@ class TestRules:
         assert answers == [False] * 3
 
     def test_answers_keep_their_order(self, pair):
-        got: list[int] = []
+        got: list[tuple[int, bool]] = []
         pair.near.on_global = lambda event: (
             event.kind == "x" and (pair.near.mux.answer_global(ok=True) is None)
         )
@@ -155,7 +155,7 @@ class TestOtherThreads:
 
     def test_run_raises_what_it_raises(self, pair):
         with pytest.raises(KeyError):
-            pair.near.run(lambda: {}["missing"])
+            pair.near.run(lambda: dict[str, int]()["missing"])
         assert not pair.near.has_ended
 
     def test_run_after_the_end(self, pair):
@@ -217,7 +217,7 @@ class TestEnd:
             link.end(LinkLostError("never"))
             assert link.has_ended
             link.end(None)
-            assert link.error.summary == "never"
+            assert "never" in str(link.error)
 
 
 class TestTurns:

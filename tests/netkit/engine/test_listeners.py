@@ -7,7 +7,9 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,17 +43,17 @@ class TestBind:
     @pytest.mark.parametrize("host", ["", "localhost", "LOCALHOST"])
     def test_both_loopbacks_share_a_port(self, opened, host):
         listener = opened(Endpoint(host, 0))
-        assert [address.host for address in listener.addresses] == ["127.0.0.1", "::1"]
+        assert hosts(listener) == ["127.0.0.1", "::1"]
         assert len({address.port for address in listener.addresses}) == 1
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1"])
     def test_one_address(self, opened, host):
         listener = opened(Endpoint(host, 0))
-        assert [address.host for address in listener.addresses] == [host]
+        assert hosts(listener) == [host]
 
     def test_wildcard_is_both_families(self, opened):
         listener = opened(Endpoint("*", 0))
-        assert [address.host for address in listener.addresses] == ["0.0.0.0", "::"]
+        assert hosts(listener) == ["0.0.0.0", "::"]
 
     def test_half_a_bind_is_none(self):
         with targets.echo(host="::1") as taken:
@@ -88,10 +90,10 @@ class TestBind:
             bind(spec(Endpoint("", 0)))
 
     def test_machine_without_ipv6(self, monkeypatch):
-        monkeypatch.setattr(engine.socket, "has_ipv6", False)
+        monkeypatch.setattr("netkit.engine.listeners.socket.has_ipv6", False)
         listener = bind(spec(Endpoint("", 0)))
         listener.close()
-        assert [address.host for address in listener.addresses] == ["127.0.0.1"]
+        assert hosts(listener) == ["127.0.0.1"]
 
     def test_kernel_without_ipv6(self, monkeypatch):
         real = socket.socket
@@ -102,10 +104,10 @@ class TestBind:
                     raise OSError(errno.EAFNOSUPPORT, "Address family not supported")
                 super().__init__(family, *args, **more)
 
-        monkeypatch.setattr(engine.socket, "socket", NoIpv6)
+        monkeypatch.setattr("netkit.engine.listeners.socket.socket", NoIpv6)
         listener = bind(spec(Endpoint("", 0)))
         listener.close()
-        monkeypatch.setattr(engine.socket, "socket", real)
+        monkeypatch.setattr("netkit.engine.listeners.socket.socket", real)
         assert len(listener.addresses) == 1
 
     def test_name_of_nothing(self):
@@ -132,14 +134,16 @@ class TestBind:
         set_options: list[tuple[int, int]] = []
 
         class Recording(socket.socket):
-            def setsockopt(self, level, option, value) -> None:
-                set_options.append((level, option))
-                if option != 424242:
-                    super().setsockopt(level, option, value)
+            def setsockopt(self, *arguments: Any) -> None:
+                set_options.append(arguments[:2])
+                if 424242 not in arguments:
+                    super().setsockopt(*arguments)
 
-        monkeypatch.setattr(engine.sys, "platform", "win32")
-        monkeypatch.setattr(engine.socket, "SO_EXCLUSIVEADDRUSE", 424242, raising=False)
-        monkeypatch.setattr(engine.socket, "socket", Recording)
+        monkeypatch.setattr("netkit.engine.listeners.sys.platform", "win32")
+        monkeypatch.setattr(
+            "netkit.engine.listeners.socket.SO_EXCLUSIVEADDRUSE", 424242, raising=False
+        )
+        monkeypatch.setattr("netkit.engine.listeners.socket.socket", Recording)
         bind(spec(Endpoint("127.0.0.1", 0))).close()
         assert (socket.SOL_SOCKET, 424242) in set_options
         assert (socket.SOL_SOCKET, socket.SO_REUSEADDR) not in set_options
@@ -187,7 +191,7 @@ class TestUnixSockets:
     def test_socket_of_somebody_else_does_not(self, directory, monkeypatch):
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(directory / "s"))
-        monkeypatch.setattr(engine.os, "geteuid", lambda: 12345)
+        monkeypatch.setattr("netkit.engine.listeners.os.geteuid", lambda: 12345)
         with pytest.raises(BindError):
             bind(spec(UnixPath(str(directory / "s"))))
         assert (directory / "s").exists()
@@ -200,7 +204,7 @@ class TestUnixSockets:
         assert caught.value.code == "unix-path-too-long"
 
     def test_system_without_them(self, monkeypatch):
-        monkeypatch.delattr(engine.socket, "AF_UNIX")
+        monkeypatch.delattr("netkit.engine.listeners.socket.AF_UNIX")
         with pytest.raises(BindError) as caught:
             bind(spec(UnixPath("/tmp/s")))
         assert caught.value.code == "no-unix-sockets"
@@ -228,10 +232,19 @@ def loop(request, monkeypatch):
         yield made
 
 
-def on(loop, call) -> None:
+def on(loop, call: Callable[[], object]) -> None:
     done = threading.Event()
-    loop.post(lambda: (call(), done.set()))
+
+    def work() -> None:
+        call()
+        done.set()
+
+    loop.post(work)
     assert done.wait(10)
+
+
+def hosts(listener: Listener) -> list[str]:
+    return [address.host for address in listener.addresses if isinstance(address, Endpoint)]
 
 
 class TestAccept:
@@ -247,6 +260,7 @@ class TestAccept:
 
     def connect(self, listener: Listener, count: int = 1) -> list[socket.socket]:
         address = listener.addresses[0]
+        assert isinstance(address, Endpoint)
         return [socket.create_connection((address.host, address.port), 10) for _ in range(count)]
 
     @pytest.mark.parametrize("count", [1, 3, 200])

@@ -29,7 +29,7 @@ def pair():
         yield one, two
 
 
-class Reports(list):
+class Reports(list[int]):
     """A handler that remembers."""
 
     def __call__(self, events: int) -> None:
@@ -260,7 +260,7 @@ class TestOtherThreads:
 class TestLimit:
     def test_of_select_on_windows(self, monkeypatch):
         """Without epoll and kqueue the number of sockets is bounded, and the loop says so."""
-        monkeypatch.delattr(engine.select, "epoll")
+        monkeypatch.delattr("netkit.engine.loop.select.epoll")
         monkeypatch.setattr(engine, "make_poller", engine._SelectorPoller)
         monkeypatch.setattr(engine, "WINDOWS_SELECT_LIMIT", 3)
         made = Loop()
@@ -280,7 +280,7 @@ class TestLimit:
 
 
 def test_make_poller_without_epoll(monkeypatch):
-    monkeypatch.delattr(engine.select, "epoll")
+    monkeypatch.delattr("netkit.engine.loop.select.epoll")
     poller = engine.make_poller()
     assert isinstance(poller, engine._SelectorPoller)
     poller.close()

@@ -70,9 +70,14 @@ def test_no_answer():
         assert pair.is_idle()
 
 
+def stop_when_asked(pair: LinkPair) -> None:
+    pair.offers.get(timeout=10)
+    pair.far.stop()
+
+
 def test_end_of_the_link_meanwhile():
     with LinkPair(answer=False) as pair:
-        stopper = threading.Thread(target=lambda: (pair.offers.get(timeout=10), pair.far.stop()))
+        stopper = threading.Thread(target=stop_when_asked, args=(pair,))
         stopper.start()
         with pytest.raises(LinkLostError):
             open_socket(pair.near, TARGET, 10)

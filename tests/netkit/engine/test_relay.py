@@ -51,11 +51,7 @@ class TestData:
         with one, two:
             senders = [send_all(one, size), send_all(two, size)]
             for sock in (one, two):
-                thread_data: list[bytes] = []
-                reader = threading.Thread(target=lambda s=sock: thread_data.append(read_all(s)))
-                reader.start()
-                reader.join(60)
-                assert hashlib.sha256(thread_data[0]).hexdigest() == targets.pattern_digest(size)
+                assert hashlib.sha256(read_all(sock)).hexdigest() == targets.pattern_digest(size)
             for sender in senders:
                 sender.join()
         assert pair.is_idle()
@@ -168,7 +164,7 @@ class TestEnds:
             wait_until(
                 lambda: any(flow.outbox.pending for flow in list(pair.far.flows)), what="pending"
             )
-            pair.near.run(lambda: [close_cleanly(pair, flow) for flow in pair.near.flows])
+            pair.near.run(lambda: close_cleanly(pair))
             wait_until(lambda: not pair.far.flows, timeout=20, what="the flow to be given up")
             assert outcome(two) == "reset"
             assert "last bytes" in str([event.error for event in closed(pair)])
@@ -194,9 +190,10 @@ def send_until_it_breaks(sock: socket.socket) -> None:
         pass
 
 
-def close_cleanly(pair: LinkPair, flow) -> None:
-    pair.near.mux.eof(flow.channel)
-    pair.near.mux.close(flow.channel)
+def close_cleanly(pair: LinkPair) -> None:
+    for flow in pair.near.flows:
+        pair.near.mux.eof(flow.channel)
+        pair.near.mux.close(flow.channel)
 
 
 class Waiter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -145,7 +146,7 @@ class TestIncoming:
 
     def test_unix_to_unix(self, gateway):
         with targets.short_directory() as directory:
-            with targets.greeting(b"hi", path=targets.Path(directory) / "t") as target:
+            with targets.greeting(b"hi", path=Path(directory) / "t") as target:
                 gateway.remotes.request(spec(UnixPath("/there/s"), target.address))
                 data = string("/there/s") + string("")
                 with gateway.connect("forwarded-streamlocal@openssh.com", data) as sock:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 from netkit.engine.reporter import Reporter
-from netkit.events import FlowClosed, FlowFailed, FlowOpened, Notice
+from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
 
-FLOW = SimpleNamespace(
+FLOW: Any = SimpleNamespace(
     number=7, forward=None, source="a:1", target="b:2", sent=10, delivered=20, started=100.0
 )
 
 
 def test_events():
-    told: list = []
+    told: list[Event] = []
     report = Reporter(told.append)
     report.opened(FLOW)
     report.failed(FLOW, "target-refused", "no")

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -51,6 +52,12 @@ def ends():
     link.end(None)
 
 
+def read_to_the_end(packetizer: LinkPacketizer) -> None:
+    with pytest.raises(EOFError):
+        while True:
+            packetizer.read_message()
+
+
 def body(packetizer: LinkPacketizer) -> tuple[int, bytes]:
     kind, message = packetizer.read_message()
     return kind, message.asbytes()
@@ -75,7 +82,7 @@ class TestMessages:
 
     def test_out_from_another_thread_goes_through_the_loop(self, ends):
         packetizer, peer, _ = ends
-        reader = threading.Thread(target=lambda: pytest.raises(EOFError, packetizer.read_message))
+        reader = threading.Thread(target=read_to_the_end, args=(packetizer,))
         reader.start()
         wait_until(lambda: packetizer.link.loop.thread is reader, what="the loop's thread")
         for number in range(100):
@@ -129,7 +136,7 @@ class TestEnd:
 
     def test_bug_of_ours_ends_the_link_and_is_told(self, ends, monkeypatch):
         packetizer, _, link = ends
-        monkeypatch.setattr(link, "next_message", lambda: {}["missing"])
+        monkeypatch.setattr(link, "next_message", lambda: dict[str, int]()["missing"])
         with pytest.raises(EOFError):
             packetizer.read_message()
         assert link.error.code == "internal-error"
@@ -168,7 +175,7 @@ class TestEnd:
 
     def test_close_from_another_thread(self, ends):
         packetizer, _, link = ends
-        reader = threading.Thread(target=lambda: pytest.raises(EOFError, packetizer.read_message))
+        reader = threading.Thread(target=read_to_the_end, args=(packetizer,))
         reader.start()
         wait_until(lambda: link.loop.thread is reader, what="the loop's thread")
         packetizer.close()
@@ -258,12 +265,18 @@ class TestKeys:
     def test_ctr(self, ends, etm):
         packetizer, peer, link = ends
 
-        def cipher():
+        def cipher() -> Any:
             return Cipher(algorithms.AES(KEY), modes.CTR(bytes(16))).encryptor()
 
         packetizer.set_outbound_cipher(cipher(), 16, sha256, 32, b"k" * 32, etm=etm)
         packetizer.set_inbound_cipher(cipher(), 16, sha256, 32, b"k" * 32, etm=etm)
-        words = {"block": 16, "digest": "sha256", "key": b"k" * 32, "mac_size": 32, "etm": etm}
+        words: dict[str, Any] = {
+            "block": 16,
+            "digest": "sha256",
+            "key": b"k" * 32,
+            "mac_size": 32,
+            "etm": etm,
+        }
         peer.reader.set_stream(cipher(), **words)
         peer.writer.set_stream(cipher(), **words)
         peer.send(b"\x02hello")
