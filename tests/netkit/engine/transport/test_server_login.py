@@ -124,7 +124,7 @@ def test_every_kind_of_key_logs_in(key: PrivateKey, algorithm: str):
         {"blob": public_blob(ALICE) + b"x"},
     ],
 )
-def test_forged_key_login_fails(changes: dict):
+def test_forged_key_login_fails(changes: dict[str, object]):
     client = Client(may()).service()
     assert client.key(ALICE, **changes) == 51
     assert client.identities == []
@@ -282,7 +282,7 @@ class SecurityKey:
         ({"needs_pin": True}, 5, 52),
     ],
 )
-def test_security_key_needs_its_user(options: dict, flags: int, answer: int):
+def test_security_key_needs_its_user(options: dict[str, object], flags: int, answer: int):
     device = SecurityKey()
     client = Client(AuthorizedKey(device.blob, **options)).service()
     assert device.log_in(client, flags) == answer
