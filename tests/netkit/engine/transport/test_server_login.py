@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -124,7 +125,7 @@ def test_every_kind_of_key_logs_in(key: PrivateKey, algorithm: str):
         {"blob": public_blob(ALICE) + b"x"},
     ],
 )
-def test_forged_key_login_fails(changes: dict[str, object]):
+def test_forged_key_login_fails(changes: dict[str, Any]):
     client = Client(may()).service()
     assert client.key(ALICE, **changes) == 51
     assert client.identities == []
@@ -282,7 +283,7 @@ class SecurityKey:
         ({"needs_pin": True}, 5, 52),
     ],
 )
-def test_security_key_needs_its_user(options: dict[str, object], flags: int, answer: int):
+def test_security_key_needs_its_user(options: dict[str, Any], flags: int, answer: int):
     device = SecurityKey()
     client = Client(AuthorizedKey(device.blob, **options)).service()
     assert device.log_in(client, flags) == answer
