@@ -166,7 +166,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A command that mends a fault.  ``where`` is ``here``, ``gateway`` or ``network``."""
+    """A command that mends a fault.  ``where`` is ``here``, ``gateway`` or ``network``.
+
+    ``...`` in ``argv`` stands for the words of the command that failed.
+    """
 
     argv: tuple[str, ...]
     where: str = "here"

@@ -137,7 +137,11 @@ class ForwardJob:
             printer.post(Notice(code="plan-warning", text=warning))
         try:
             tunnel = self._services.tunnel(
-                plan, prompter=self._prompter, password=password, observer=printer.post
+                plan,
+                # with nobody to ask, errors say so and name the option that needs nobody
+                prompter=self._prompter if self._prompter.has_terminal() else None,
+                password=password,
+                observer=printer.post,
             )
             with self._lock:
                 if self._stopped:

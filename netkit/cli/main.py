@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from netkit.cli.output import Output
     from netkit.cli.services import Services
-    from netkit.errors import UsageError
+    from netkit.errors import NetkitError, UsageError
 
 PROGRAM = "netkit"
 COMPLETE_VARIABLE = "_NETKIT_COMPLETE"
@@ -148,10 +148,29 @@ def _failed(error: Exception, context: click.Context | None) -> int:
         # the help or the version onto a full disk, or into a pipe that is closed
         error = output.unwritable(error)
     if isinstance(error, NetkitError):
+        _put_what_was_typed(error, context)
         out.error(error, command=_command_path(context, command))
         return error.exit_code
     _render_bug(error, context)
     return 70
+
+
+def _put_what_was_typed(error: NetkitError, context: click.Context | None) -> None:
+    """Make fixes that change the failed command say the whole of it."""
+    from netkit.cli.again import SAME, expand
+    from netkit.errors import UsageError
+    from netkit.model import Fix
+
+    typed = context.meta.get("netkit.typed") if context else None
+    if typed is None:
+        return
+    fixes = error.fixes
+    if not fixes and not isinstance(error, UsageError):
+        if error.retryable:
+            fixes = (Fix((*typed.path, SAME), note="tries again"),)
+        else:
+            fixes = (Fix((*typed.path, SAME, "--debug"), note="shows what was tried"),)
+    error.fixes = tuple(expand(fix, typed) for fix in fixes)
 
 
 def _arose_in_click(error: OSError) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _META_WORDS = "netkit.forward-words"
+META_TYPED = "netkit.typed"
 _FORWARD_OPTIONS = ("bind", "to", "local", "remote", "dynamic")
 _KINDS = {
     "local": ForwardKind.LOCAL,
@@ -57,6 +59,8 @@ class OrderedForwardsCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note (option, value) of every forward in order, then parse as usual."""
+        from netkit.cli.again import Typed
+
         values, _, order = self.make_parser(ctx).parse_args(args=list(args))
         words = []
         taken = dict.fromkeys(_FORWARD_OPTIONS, 0)
@@ -66,6 +70,7 @@ class OrderedForwardsCommand(click.Command):
                 words.append((name, values[name][taken[name]]))
                 taken[name] += 1
         ctx.meta[_META_WORDS] = words
+        ctx.meta[META_TYPED] = Typed(tuple(ctx.command_path.split()), tuple(args))
         return super().parse_args(ctx, args)
 
 
@@ -91,6 +96,7 @@ def forwards_of(ctx: click.Context) -> tuple[ForwardSpec, ...]:
         bind = value if name == "bind" else None
         if name in _KINDS:
             forwards.append(parse_forward(_KINDS[name], value))
+    ctx.meta[META_TYPED] = replace(ctx.meta[META_TYPED], forwards=tuple(forwards))
     return tuple(forwards)
 
 

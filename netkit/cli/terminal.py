@@ -41,6 +41,17 @@ class TerminalPrompter:
             for waker in self._wakers:
                 os.write(waker, b"x")
 
+    @staticmethod
+    def has_terminal() -> bool:
+        """Tell whether there is anybody to ask."""
+        if sys.platform == "win32":
+            return sys.stdin is not None and sys.stdin.isatty()
+        try:
+            os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        except OSError:
+            return False
+        return True
+
     def secret(self, prompt: str) -> str | None:
         """Ask without echo; ``None`` without a terminal or when cancelled."""
         return self._ask(clean(prompt) + " ", echo=False)

@@ -132,7 +132,7 @@ class Listener:
         if loop is None:
             return
         if self._on_exhausted is not None:
-            self._on_exhausted(f"{error.strerror}: no connection is accepted until some end")
+            self._on_exhausted(f"{error.strerror}: new connections wait until some end")
         self._pause = loop.call_later(EMFILE_PAUSE, self._resume)
 
     def _resume(self) -> None:

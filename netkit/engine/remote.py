@@ -223,7 +223,10 @@ class RemoteForwards:
             if sock is None:
                 text = (error.strerror if error else "") or str(error)
                 self.link.mux.refuse(request.channel, CONNECT_FAILED, text)
-                self.link.report.notice("local-target-failed", f"cannot connect {target}: {text}")
+                self.link.report.notice(
+                    "local-target-failed",
+                    f"-R {forward}: this machine cannot connect to {target}: {text}",
+                )
                 return
             flow = self.link.accept_flow(sock, request.channel, forward)
             flow.source, flow.target = source, str(target)
@@ -265,8 +268,19 @@ def _ignore(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
 
 def _refused(forward: ForwardSpec) -> RemoteForwardError:
     bind = forward.bind
+    shown = f"port {bind.port}" if isinstance(bind, Endpoint) and not bind.host else str(bind)
+    fixes = (Fix(("ss", "-ltnp"), where="gateway", note="shows who listens there"),)
     if isinstance(bind, UnixPath):
-        cause = "the path exists there, or AllowStreamLocalForwarding forbids it"
+        cause = (
+            "the path exists there or its directory does not, or the gateway's sshd_config "
+            "(AllowStreamLocalForwarding) forbids it"
+        )
+        fixes = (Fix(("ls", "-l", bind.path), where="gateway", note="shows whether it exists"),)
+    elif bind.port == 0:
+        cause = "the gateway's sshd_config (AllowTcpForwarding, PermitListen) forbids it"
+        fixes = (
+            Fix(("sshd", "-T"), where="gateway", needs_admin=True, note="prints its settings"),
+        )
     elif 0 < bind.port < 1024:
         cause = "ports below 1024 need root there, or AllowTcpForwarding/PermitListen forbids it"
     else:
@@ -274,10 +288,9 @@ def _refused(forward: ForwardSpec) -> RemoteForwardError:
             "the port is taken there (an earlier session may still hold it), "
             "or AllowTcpForwarding/PermitListen forbids it"
         )
-    fix = Fix(("ss", "-ltnp"), where="gateway", note="shows who listens there")
     return RemoteForwardError(
-        f"the gateway refused to listen on {bind}",
+        f"the gateway refused to listen on {shown}",
         cause=cause,
-        fixes=(fix,),
+        fixes=fixes,
         retryable=True,
     )

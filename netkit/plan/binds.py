@@ -49,8 +49,8 @@ def check_exposure(forward: ForwardSpec, gateway: str, *, expose: bool) -> str |
         code="bind-needs-expose",
         cause=f"{who} would get to {what}; --expose allows it, 127.0.0.1 keeps it to this machine",
         fixes=(
-            Fix(argv=("netkit", "forward", gateway, *format_option(forward), "--expose")),
-            Fix(argv=("netkit", "forward", gateway, *format_option(private))),
+            Fix(argv=("netkit", "forward", "...", "--expose")),
+            Fix(argv=("netkit", "forward", "...", *format_option(private))),
         ),
     )
 

@@ -329,6 +329,8 @@ class Login:
         text = "\n".join(t for t in texts if t.strip())
         if text and self._prompter:
             self._prompter.show(text)
+        elif text:
+            self._log("gateway-says", f"the gateway says: {text.strip()}")
 
     def _note(self, method: str, what: str, why: str) -> None:
         self._state.tried.append(auth_errors.Tried(method, what, why))

@@ -11,6 +11,12 @@ from netkit.model import Fix, Hop
 
 _MANY: Final = 3
 
+_KEY_CAUSES: Final = {
+    "key-missing": "the path has a typing error, or the key is on another machine",
+    "key-unreadable": "it is a directory or a device, or belongs to somebody else",
+    "key-wrong-passphrase": "the passphrase was mistyped, or belongs to another key",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -43,7 +49,9 @@ def refused(
     if faults and hop.identities_explicit and not secret_refused:
         # the user named this file, so its trouble is the likely reason
         first = faults[0]
-        cause = f"{first.cause}; {cause}" if first.cause else cause
+        others = "; ".join([*map(str, tried), *(fault.summary for fault in faults[1:])])
+        causes = [first.cause, f"tried also {others}" if others else ""]
+        cause = "; ".join(text for text in causes if text) or _KEY_CAUSES.get(first.code, "")
         return KeyFileError(first.summary, code=first.code, cause=cause, fixes=first.fixes)
     fixes, code = _advice(hop, offered, tried, could_prompt=could_prompt)
     if secret_refused:
@@ -63,19 +71,36 @@ def _advice(
     code = "authentication-failed" if tried else "no-credentials"
     secret = not {"password", "keyboard-interactive"}.isdisjoint(offered)
     if "publickey" in offered:
-        target = f"{hop.user}@{hop.host}" if hop.user else hop.host
-        port = ("-p", str(hop.port)) if hop.port != 22 else ()
-        fixes.append(
-            Fix(("ssh-copy-id", *port, target), note="puts your public key on the gateway")
-        )
+        fixes.append(_key_fix(hop, secret=secret))
     if secret and not could_prompt:
         fixes.append(
             Fix(
-                ("netkit", "forward", "--password-stdin", hop.alias),
+                ("netkit", "forward", "...", "--password-stdin"),
                 note="reads the password from standard input",
             )
         )
     return tuple(fixes), code
+
+
+def _key_fix(hop: Hop, *, secret: bool) -> Fix:
+    """Return how to make the gateway accept the user's key; ssh-copy-id needs a password for it."""
+    key = next((path for path in hop.identities if path.is_file()), None)
+    if secret:
+        target = f"{hop.user}@{hop.host}" if hop.user else hop.host
+        port = ("-p", str(hop.port)) if hop.port != 22 else ()
+        which = ("-i", str(key)) if key and hop.identities_explicit else ()
+        return Fix(
+            ("ssh-copy-id", *which, *port, target), note="puts your public key on the gateway"
+        )
+    if key is None:
+        return Fix(
+            ("ssh-keygen", "-t", "ed25519"),
+            note="makes a key; the gateway's administrator has to add its .pub file",
+        )
+    return Fix(
+        ("ssh-keygen", "-y", "-f", str(key)),
+        note=f"prints the key that belongs into ~{hop.user}/.ssh/authorized_keys on the gateway",
+    )
 
 
 def password_expired(hop: Hop) -> AuthenticationError:
@@ -106,7 +131,7 @@ def at_end(error: NetkitError, hop: Hop, tried: Sequence[Tried]) -> NetkitError:
             cause=f"each key an agent holds costs one try; tried {listed or 'nothing'}",
             fixes=(
                 Fix(
-                    ("netkit", "forward", "-i", "KEYFILE", hop.alias),
+                    ("netkit", "forward", "...", "-i", "KEYFILE"),
                     note="offers this key first; `IdentitiesOnly yes` in ~/.ssh/config offers "
                     "no other",
                 ),

@@ -38,7 +38,7 @@ def load(hop: Hop, log: Callable[[str, str], None] | None = None) -> HostKeys:
             continue
         except (OSError, ConfigError) as error:
             if log:
-                log("known-hosts-unreadable", f"{path} was left out: {error}")
+                log("known-hosts-unreadable", f"{path} was left out: {_why(error)}")
     return known_hosts.combine(parts).match_hop(hop)
 
 
@@ -128,7 +128,7 @@ class HostKeyCheck:
             code="host-key-unknown",
             cause=f"no known_hosts file names it; it shows {kind} {print_}. Compare this with "
             "what its administrator says, then accept it",
-            fixes=(Fix(("netkit", "forward", "--host-key", "accept-new", self._hop.alias)),),
+            fixes=(Fix(("netkit", "forward", "...", "--host-key", "accept-new")),),
         )
 
     @property
@@ -163,7 +163,7 @@ class HostKeyCheck:
             append_line(path, known_hosts.format_line(self._name, self._port, blob, salt=salt))
         except (OSError, ValueError) as error:
             # the key was accepted; the next connection will ask again
-            self._log("host-key-not-recorded", f"{path} could not be written: {error}")
+            self._log("host-key-not-recorded", f"{path} could not be written: {_why(error)}")
         else:
             self._log("host-key-recorded", f"the host key of {self._shown} is now in {path}")
 
@@ -172,6 +172,11 @@ def _print(entry: KnownHost | None) -> str:
     if entry is None:
         return "another key"
     return f"{short_name(entry.key_type)} {sha256_fingerprint(entry.key)}"
+
+
+def _why(error: Exception) -> str:
+    """Return the reason without the path, which the message names already."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def append_line(path: Path, line: str) -> None:

@@ -1,0 +1,98 @@
+"""The command that failed, to be typed again with a change.
+
+An error knows what to change and not what was typed: its fix says ``netkit forward ... --debug``,
+where ``...`` stands for the words of the failed command.  Here they are put in their place, so
+that the line can be pasted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from netkit.errors import UsageError
+from netkit.model import Fix, ForwardKind, ForwardSpec
+from netkit.text.forwards import format_forward, parse_forward
+from netkit.text.endpoints import parse_bind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SAME = "..."
+"""Stands for the words of the failed command in the argv of a `Fix`."""
+
+_KINDS = {"-L": ForwardKind.LOCAL, "-R": ForwardKind.REMOTE, "-D": ForwardKind.DYNAMIC}
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A command as typed: ``path`` is ``("netkit", "forward")``, ``words`` what followed."""
+
+    path: tuple[str, ...]
+    words: tuple[str, ...]
+    forwards: tuple[ForwardSpec, ...] = ()
+
+
+def expand(fix: Fix, typed: Typed | None) -> Fix:
+    """Return ``fix`` with the typed words in the place of ``...``.
+
+    A ``-L``, ``-R`` or ``-D`` in it takes the place of the forward with the same target.  What
+    cannot be put in its place stays ``...``.
+    """
+    if typed is None or SAME not in fix.argv:
+        return fix
+    at = fix.argv.index(SAME)
+    if fix.argv[:at] != typed.path:
+        return fix
+    words: list[str] | None = list(typed.words)
+    changes = list(fix.argv[at + 1 :])
+    added: list[str] = []
+    while changes and words is not None:
+        word = changes.pop(0)
+        if word in _KINDS and changes:
+            words = _moved(words, typed.forwards, parse_forward(_KINDS[word], changes.pop(0)))
+        else:
+            added.append(word)
+    if words is None:
+        return fix
+    # options end at "--"; the last of several options of one name counts
+    words = [*added, *words] if "--" in words else [*words, *added]
+    return replace(fix, argv=(*typed.path, *words))
+
+
+def _moved(
+    words: list[str], forwards: Sequence[ForwardSpec], new: ForwardSpec
+) -> list[str] | None:
+    """Return ``words`` with ``new`` where the one forward of its kind and target was typed."""
+    same = [old for old in forwards if (old.kind, old.to) == (new.kind, new.to)]
+    if len(same) != 1:
+        return None
+    for index, word in enumerate(words):
+        option, value, joined = _option(words, index)
+        if option == "--bind" and _binds(value, same[0]):
+            text = format_forward(replace(new, kind=ForwardKind.DYNAMIC, to=None))
+        elif _KINDS.get(option) is new.kind and value == same[0].text:
+            text = format_forward(new)
+        else:
+            continue
+        if joined:
+            return [*words[:index], word[: len(word) - len(value)] + text, *words[index + 1 :]]
+        return [*words[: index + 1], text, *words[index + 2 :]]
+    return None  # it comes from ssh_config
+
+
+def _option(words: list[str], index: int) -> tuple[str, str, bool]:
+    """Return the option at ``index``, its value, and whether that is part of the same word."""
+    word = words[index]
+    if word == "--bind" or word in _KINDS:
+        return word, words[index + 1] if index + 1 < len(words) else "", False
+    if word.startswith("--bind="):
+        return "--bind", word.removeprefix("--bind="), True
+    return (word[:2], word[2:], True) if word[:2] in _KINDS else ("", "", False)
+
+
+def _binds(value: str, forward: ForwardSpec) -> bool:
+    try:
+        return forward.text.startswith("--bind ") and parse_bind(value) == forward.bind
+    except UsageError:
+        return False
