@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         OpenError,
         RemoteForwardError,
         RemoteProtocolError,
+        ResourceError,
         UsageError,
     )
     from netkit.events import Event, State, Status
@@ -76,6 +77,7 @@ __all__ = [
     "Prompter",
     "RemoteForwardError",
     "RemoteProtocolError",
+    "ResourceError",
     "State",
     "Status",
     "Tunnel",
@@ -107,6 +109,7 @@ _HOMES = {
         "OpenError",
         "RemoteForwardError",
         "RemoteProtocolError",
+        "ResourceError",
         "UsageError",
     ),
     "netkit.events": ("Event", "State", "Status"),

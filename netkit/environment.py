@@ -8,6 +8,7 @@ The variable ``NETKIT_SSH`` chooses: the path of an ssh, or ``none`` for netkit'
 from __future__ import annotations
 
 import contextlib
+import errno
 import getpass
 import glob
 import logging
@@ -21,7 +22,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from netkit.errors import ConfigError, UsageError
+from netkit.errors import ConfigError, ResourceError, UsageError
 from netkit.model import Fix, Gateway, TunnelSpec
 from netkit.plan.chain import Environment, walk
 from netkit.text.ssh_config import ConfigFile, Options, parse_ssh_g, resolve
@@ -35,6 +36,7 @@ MAX_INCLUDED = 1000
 """How many files one ``Include`` may name."""
 
 _MAX_OUTPUT = 1024 * 1024
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 _NO_SSH = "none"
 _NO_CONFIG = "none"
 # Options whose values netkit expands itself, and which may therefore refer to variables.
@@ -183,6 +185,12 @@ def _run_ssh_g(program: str, arguments: list[str]) -> str:
             fixes=fix,
         ) from None
     except OSError as error:
+        if error.errno in _EXHAUSTED:
+            raise ResourceError(
+                f"{program} cannot be run: {error.strerror}",
+                cause="this machine, or a limit of this shell (ulimit -a), allows no more",
+                retryable=True,
+            ) from None
         raise ConfigError(f"{program} cannot be run: {error.strerror}", fixes=fix) from None
     if status != 0 or len(output) > _MAX_OUTPUT:
         raise _ssh_error(errors.decode("utf-8", "replace"), fix)

@@ -81,6 +81,13 @@ class RemoteProtocolError(GatewayUnreachableError):
     default_code = "protocol-error"
 
 
+class ResourceError(NetkitError):
+    """This machine has no more descriptors, processes or memory for it."""
+
+    exit_code = 3
+    default_code = "out-of-resources"
+
+
 class LocalProtocolError(NetkitError):
     """netkit was asked to do what the protocol does not allow; a bug of the caller."""
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from netkit.errors import UsageError
 from netkit.model import Fix, ForwardKind, ForwardSpec
-from netkit.text.forwards import format_forward, parse_forward
 from netkit.text.endpoints import parse_bind
+from netkit.text.forwards import format_forward, parse_forward
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,14 +55,19 @@ def expand(fix: Fix, typed: Typed | None) -> Fix:
             added.append(word)
     if words is None:
         return fix
+    if _holds(words, added):
+        added = []
     # options end at "--"; the last of several options of one name counts
     words = [*added, *words] if "--" in words else [*words, *added]
     return replace(fix, argv=(*typed.path, *words))
 
 
-def _moved(
-    words: list[str], forwards: Sequence[ForwardSpec], new: ForwardSpec
-) -> list[str] | None:
+def _holds(words: Sequence[str], part: Sequence[str]) -> bool:
+    size = len(part)
+    return any(list(words[at : at + size]) == list(part) for at in range(len(words)))
+
+
+def _moved(words: list[str], forwards: Sequence[ForwardSpec], new: ForwardSpec) -> list[str] | None:
     """Return ``words`` with ``new`` where the one forward of its kind and target was typed."""
     same = [old for old in forwards if (old.kind, old.to) == (new.kind, new.to)]
     if len(same) != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,7 @@ class ForwardJob:
         from netkit.cli import debugging
 
         debugging.keep_quiet()
-        printer = EventPrinter(self._output.event)
+        printer = EventPrinter(self._output.event, flows=self._output.flows)
         for warning in plan.warnings:
             printer.post(Notice(code="plan-warning", text=warning))
         try:
@@ -157,6 +158,8 @@ class ForwardJob:
 
     def _serve(self, tunnel: TunnelLike, plan: Plan) -> int:
         tunnel.start()
+        # What is loaded now stays: the collector need not walk it while flows come and go.
+        gc.freeze()
         with self._lock:
             self._up = True
         if not self._output.as_json:

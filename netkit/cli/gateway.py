@@ -51,6 +51,7 @@ class Request:
 
 @click.command(
     "gateway",
+    cls=options.RememberingCommand,
     short_help="Run a small SSH server to tunnel through, for trials and tests.",
     epilog=_EPILOG,
 )
@@ -87,7 +88,7 @@ def command(
     """Run an SSH server that does nothing but carry forwards, until Ctrl-C."""
     output = Output(verbose=verbose)
     ctx.meta[META_OUTPUT] = output
-    _check_exposure(host, port, expose=expose)
+    _check_exposure(host, expose=expose)
     if authorized_keys is None and not password_stdin:
         raise _nobody_may_log_in()
     request = Request(
@@ -116,7 +117,7 @@ class GatewayJob:
         debugging.keep_quiet()
         request = self._request
         password = read_password() if request.password_stdin else None
-        printer = EventPrinter(self._output.event)
+        printer = EventPrinter(self._output.event, flows=self._output.flows)
         try:
             server = self._services.gateway(
                 host=request.host,
@@ -190,19 +191,18 @@ def _allowed(texts: tuple[str, ...]) -> tuple[Endpoint, ...] | None:
     return tuple(parse_endpoint(text) for text in texts) or None
 
 
-def _check_exposure(host: str, port: int, *, expose: bool) -> None:
+def _check_exposure(host: str, *, expose: bool) -> None:
     try:
         is_local = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         is_local = False
     if is_local or expose:
         return
-    again = (PROGRAM, "gateway", "--host", host, "--port", str(port), "--expose")
     raise UsageError(
         f"{host} can be reached by other machines",
         code="needs-expose",
         cause="whoever may log in can use this machine to connect elsewhere",
-        fixes=(Fix(again, note="if that is meant"),),
+        fixes=(Fix((PROGRAM, "gateway", "...", "--expose"), note="if that is meant"),),
     )
 
 
@@ -211,5 +211,5 @@ def _nobody_may_log_in() -> UsageError:
         "nobody could log in to this gateway",
         code="no-credentials",
         cause="neither --authorized-keys FILE nor --password-stdin says who may",
-        fixes=(Fix((PROGRAM, "gateway", "--authorized-keys", "id_ed25519.pub")),),
+        fixes=(Fix((PROGRAM, "gateway", "...", "--authorized-keys", "~/.ssh/id_ed25519.pub")),),
     )

@@ -51,7 +51,18 @@ class Seconds(click.FloatRange):
         return number
 
 
-class OrderedForwardsCommand(click.Command):
+class RememberingCommand(click.Command):
+    """A command that remembers what was typed, for errors that say it again with a change."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note the words, then parse as usual."""
+        from netkit.cli.again import Typed
+
+        ctx.meta[META_TYPED] = Typed(tuple(ctx.command_path.split()), tuple(args))
+        return super().parse_args(ctx, args)
+
+
+class OrderedForwardsCommand(RememberingCommand):
     """A command that remembers the order in which forwards were given.
 
     A ``--to`` belongs to the ``--bind`` before it, which click alone cannot tell.
@@ -59,8 +70,6 @@ class OrderedForwardsCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note (option, value) of every forward in order, then parse as usual."""
-        from netkit.cli.again import Typed
-
         values, _, order = self.make_parser(ctx).parse_args(args=list(args))
         words = []
         taken = dict.fromkeys(_FORWARD_OPTIONS, 0)
@@ -70,7 +79,6 @@ class OrderedForwardsCommand(click.Command):
                 words.append((name, values[name][taken[name]]))
                 taken[name] += 1
         ctx.meta[_META_WORDS] = words
-        ctx.meta[META_TYPED] = Typed(tuple(ctx.command_path.split()), tuple(args))
         return super().parse_args(ctx, args)
 
 
@@ -209,8 +217,12 @@ def tunnel_spec(
     from netkit.text.endpoints import parse_gateway
 
     policy = values["host_key"]
+    try:
+        parsed = parse_gateway(gateway)
+    except UsageError as error:
+        raise _about(gateway, error) from None
     return TunnelSpec(
-        gateway=parse_gateway(gateway),
+        gateway=parsed,
         forwards=tuple(forwards),
         jumps=_jumps(values["jump"]),
         user=values["user"],
@@ -234,7 +246,17 @@ def _jumps(text: str | None) -> tuple[Gateway, ...] | None:
         return None
     if text.lower() == "none":
         return ()
-    return tuple(parse_gateway(part.strip()) for part in text.split(","))
+    try:
+        return tuple(parse_gateway(part.strip()) for part in text.split(","))
+    except UsageError as error:
+        raise _about(f"-J {text}", error) from None
+
+
+def _about(shown: str, error: UsageError) -> UsageError:
+    """Name the argument in an error about a part of it."""
+    if shown in error.summary:
+        return error
+    return UsageError(f"{shown}: {error.summary}", code=error.code, cause=error.cause)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

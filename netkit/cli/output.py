@@ -72,6 +72,11 @@ class Output:
         self._colour = is_terminal(sys.stderr) and may_colour(sys.stderr)
         self._failures_shown: set[tuple[str, str]] = set()
 
+    @property
+    def flows(self) -> bool:
+        """Whether the coming and going of flows is shown."""
+        return self.as_json or self.verbose
+
     def data(self, line: str) -> None:
         """Print a line to standard output.
 
@@ -171,8 +176,10 @@ class EventPrinter:
     sees it) and what comes later is discarded.
     """
 
-    def __init__(self, show: Callable[[events.Event], None]) -> None:
+    def __init__(self, show: Callable[[events.Event], None], *, flows: bool = True) -> None:
+        """Print with ``show``; without ``flows``, their coming and going is not worth a wake-up."""
         self._show = show
+        self._flows = flows
         self._queue: queue.SimpleQueue[events.Event | None] = queue.SimpleQueue()
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="netkit-printer", daemon=True)
@@ -180,7 +187,10 @@ class EventPrinter:
 
     def post(self, event: events.Event) -> None:
         """Take an event to print; never blocks, callable from any thread."""
-        single = isinstance(event, events.FlowOpened | events.FlowFailed | events.FlowClosed)
+        passing = type(event) in (events.FlowOpened, events.FlowClosed)
+        if passing and not self._flows:
+            return
+        single = passing or isinstance(event, events.FlowFailed)
         if single and self._queue.qsize() >= _BACKLOG:
             self._dropped += 1
         elif self._thread.is_alive():

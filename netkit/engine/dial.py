@@ -7,6 +7,7 @@ link for as long (channels.c, connect_to_helper); this is what that costs us to 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -60,6 +61,9 @@ class Dial:
             return
         while self._left:
             family, address = self._left.popleft()
+            if self._dialer.loop.is_full:
+                self._error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+                break
             try:
                 sock = socket.socket(family, socket.SOCK_STREAM)
             except OSError as error:
@@ -74,7 +78,8 @@ class Dial:
             if code == 0:
                 self._finish(sock)
                 return
-            if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+            # A unix socket never connects later: EAGAIN is a full backlog (connect(2)).
+            if code in (errno.EINPROGRESS, errno.EWOULDBLOCK) and not isinstance(address, str):
                 self._sock = sock
                 loop = self._dialer.loop
                 loop.add(sock.fileno(), WRITE, self._ready)
@@ -111,7 +116,9 @@ class Dial:
             sock.close()
             return
         if sock.family != getattr(socket, "AF_UNIX", None):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Refused on some systems once the target has left: reading will tell.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         done(sock, None)
 
     def _drop(self) -> None:
@@ -153,10 +160,16 @@ class Dialer:
         return dial
 
     def _look_up(self, dial: Dial, target: Endpoint) -> None:
-        self._lookups += 1
-        threading.Thread(
+        thread = threading.Thread(
             target=self._resolve, args=(dial, target), name="netkit-resolver", daemon=True
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system gives us no more threads; that costs this flow and not the link.
+            dial.start([], OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
+            return
+        self._lookups += 1
 
     def _resolve(self, dial: Dial, target: Endpoint) -> None:
         addresses: list[_Resolved] = []
@@ -170,7 +183,7 @@ class Dialer:
 
     def _resolved(self, dial: Dial, addresses: list[_Resolved], error: OSError | None) -> None:
         self._lookups -= 1
-        if self._waiting:
+        while self._waiting and self._lookups < MAX_LOOKUPS:
             self._look_up(*self._waiting.popleft())
         dial.start(addresses, error)
 

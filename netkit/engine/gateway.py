@@ -168,7 +168,7 @@ class GatewayServer:
         """
         if self._thread is not None:
             raise UsageError("the gateway was started before", code="gateway-started")
-        listener = listeners.bind(self._bind)
+        listener = self._listener()
         try:
             listener.listen()
             loop = Loop()
@@ -214,6 +214,15 @@ class GatewayServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _listener(self) -> listeners.Listener:
+        try:
+            return listeners.bind(self._bind)
+        except BindError as error:
+            if error.code in ("bind-address-in-use", "bind-privileged-port"):
+                free = Fix(("netkit", "gateway", "...", "--port", "0"), note="takes any free port")
+                error.fixes = (free,)
+            raise
 
     # --- the accepting thread ---
 
@@ -305,7 +314,7 @@ def _authorized(lines: Sequence[str], password: str | None) -> tuple[AuthorizedK
             "nobody could log in to this gateway",
             code="gateway-without-logins",
             cause="; ".join(problems[:3]) or "there is neither an authorized key nor a password",
-            fixes=(Fix(("netkit", "gateway", "--authorized-keys", "FILE")),),
+            fixes=(Fix(("netkit", "gateway", "...", "--authorized-keys", "FILE")),),
         )
     return keys
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LINGER_LIMIT = 5.0
 """Seconds that a side which still sends is listened to after the last word to it."""
 
+DROP_TURN = 16
+"""Receives that are dropped before everybody else gets a turn."""
+
 # struct linger has two shorts on Windows and two ints elsewhere.
 _RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
@@ -46,9 +49,16 @@ class Farewell:
         link.loop.add(sock.fileno(), READ, self._ready)
 
     def _ready(self, _events: int) -> None:
+        self._drop()
+
+    def _drop(self) -> None:
         try:
-            while self._sock.recv(65536):
-                pass
+            for _ in range(DROP_TURN):
+                if not self._sock.recv(65536):
+                    break
+            else:
+                self._link.loop.post(self._drop)
+                return
         except (BlockingIOError, InterruptedError):
             self._link.loop.rearm_read(self._sock.fileno())
             return

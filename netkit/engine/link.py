@@ -185,8 +185,9 @@ class Link:
             self.loop.run_once(wait=False)
         else:
             patience = stream.before_wait(calm=not self.attention.is_due(self.loop.now))
-            if not self.loop.run_once(wait=True, at_most=patience):
-                stream.impatient()
+            self.loop.run_once(wait=True, at_most=patience)
+        if stream.is_bulk and not stream.readable:
+            stream.impatient()
         if stream.readable:
             stream.receive()
 
@@ -250,8 +251,9 @@ class Link:
         flow: Flow | None = event.channel.user
         if flow is not None:
             self.stream.acknowledge_soon(QUICK_NEW_CHANNEL)
-            flow.opened()
+            # It may end in the next call, when the local side has left.
             self.report.opened(flow)
+            flow.opened()
 
     def _open_failed(self, event: m.OpenFailed) -> None:
         flow: Flow | None = event.channel.user

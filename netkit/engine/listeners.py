@@ -6,6 +6,7 @@ carry what it accepts, and is attached to that link's loop.  Detached, it keeps 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -67,7 +68,7 @@ class Listener:
             try:
                 sock.listen(BACKLOG)
             except OSError as error:
-                raise bind_errors.explain(address, error) from error
+                raise bind_errors.explain(address, error, forward=self.forward) from error
 
     def attach(
         self,
@@ -86,6 +87,7 @@ class Listener:
         """Stop accepting and keep the port; in the loop's thread, or when that has ended."""
         if self._pause is not None:
             self._pause.cancel()
+            self._pause = None
         loop, self._loop = self._loop, None
         if loop is not None:
             for sock in self._sockets:
@@ -110,6 +112,9 @@ class Listener:
         if loop is None or accepted is None or self._pause is not None:
             return
         for _ in range(ACCEPT_TURN):
+            if loop.is_full:
+                self._exhausted(OSError(errno.EMFILE, f"{loop.limit} sockets are open"))
+                return
             try:
                 sock, peer = listening.accept()
             except BlockingIOError:
@@ -123,7 +128,9 @@ class Listener:
                 continue
             sock.setblocking(False)
             if sock.family != getattr(socket, "AF_UNIX", None):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # Refused on some systems once the client has left: reading will tell.
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             accepted(sock, peer)
         loop.post(lambda: self._accept(listening))
 
@@ -151,8 +158,8 @@ def bind(forward: ForwardSpec) -> Listener:
         return Listener(forward, [_bind_unix(forward.bind)])
     hosts = _hosts(forward.bind)
     if forward.bind.port == 0 and len(hosts) > 1:
-        return Listener(forward, _bind_one_port(hosts))
-    return Listener(forward, _bind_all(hosts, forward.bind.port))
+        return Listener(forward, _bind_one_port(hosts, forward))
+    return Listener(forward, _bind_all(hosts, forward.bind.port, forward))
 
 
 def _hosts(bind_to: Endpoint) -> list[tuple[int, str]]:
@@ -170,7 +177,8 @@ def _hosts(bind_to: Endpoint) -> list[tuple[int, str]]:
         raise BindError(
             f"cannot listen on {bind_to}: {bind_to.host!r} is no address of this machine",
             code="bind-address-unknown",
-            cause=f"looking up the name failed: {error}",
+            cause="looking up the name failed: "
+            f"{(isinstance(error, OSError) and error.strerror) or error}",
         ) from error
     return list(dict.fromkeys((int(family), str(address[0])) for family, *_, address in found))
 
@@ -187,12 +195,12 @@ def _has_ipv6() -> bool:
     return True
 
 
-def _bind_one_port(hosts: list[tuple[int, str]]) -> list[socket.socket]:
+def _bind_one_port(hosts: list[tuple[int, str]], forward: ForwardSpec) -> list[socket.socket]:
     """Bind all ``hosts`` to one port that the kernel chooses for the first of them."""
     for attempt in range(PORT_ZERO_TRIES):
-        first = _bind_all(hosts[:1], 0)
+        first = _bind_all(hosts[:1], 0, forward)
         try:
-            return first + _bind_all(hosts[1:], first[0].getsockname()[1])
+            return first + _bind_all(hosts[1:], first[0].getsockname()[1], forward)
         except BindError as error:
             first[0].close()
             if error.code != "bind-address-in-use" or attempt == PORT_ZERO_TRIES - 1:
@@ -200,7 +208,7 @@ def _bind_one_port(hosts: list[tuple[int, str]]) -> list[socket.socket]:
     raise AssertionError
 
 
-def _bind_all(hosts: list[tuple[int, str]], port: int) -> list[socket.socket]:
+def _bind_all(hosts: list[tuple[int, str]], port: int, forward: ForwardSpec) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     for family, host in hosts:
         try:
@@ -209,7 +217,7 @@ def _bind_all(hosts: list[tuple[int, str]], port: int) -> list[socket.socket]:
             bound = [sock.getsockname()[0] for sock in sockets]
             for sock in sockets:
                 sock.close()
-            raise bind_errors.explain(Endpoint(host, port), error, bound) from error
+            raise bind_errors.explain(Endpoint(host, port), error, bound, forward) from error
     return sockets
 
 

@@ -24,14 +24,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 READ = 1
+URGENT = 2
 WRITE = 4
 ERROR = 8
 HANGUP = 16
 READ_HANGUP = 0x2000
 """Bits of a readiness report; the values are those of EPOLLIN and its kin (epoll_ctl(2)).
 
-READ_HANGUP comes with READ: the peer sends no more, so reading goes on to the end even after a
-read that got less than it asked for.
+With READ_HANGUP and URGENT reading goes on until it would block, even after a read that got less
+than it asked for: the peer sends no more, or the read stopped short at urgent data (tcp(7)).
 """
 
 Handler = Callable[[int], None]
@@ -39,6 +40,9 @@ T = TypeVar("T")
 
 POLL = 0.2
 """Seconds after which a waiting thread looks whether the loop is still there."""
+
+CALL_GRACE = 1.0
+"""Seconds that a call which has begun may take beyond its time."""
 
 MAX_REPORTS = 256
 WINDOWS_SELECT_LIMIT = 512
@@ -62,9 +66,11 @@ class Timer:
 class _EpollPoller:
     """Edge-triggered epoll (epoll(7))."""
 
+    reports_ends = True
+
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._always = select.EPOLLET | select.EPOLLRDHUP
+        self._always = select.EPOLLET | select.EPOLLRDHUP | select.EPOLLPRI
 
     def add(self, fd: int, interest: int) -> None:
         # Ends are reported whatever the interest; edge-triggered even then, or they never stop.
@@ -90,6 +96,8 @@ class _EpollPoller:
 
 class _SelectorPoller:
     """The same behaviour from `selectors`, for systems without epoll."""
+
+    reports_ends = False
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -151,10 +159,12 @@ class Loop:
 
     Attributes:
         now: `time.monotonic` at the last wake-up; seconds.
+        reports_ends: whether the end of what a peer sends has a report of its own, READ_HANGUP.
     """
 
     def __init__(self) -> None:
         self._poller = make_poller()
+        self.reports_ends = self._poller.reports_ends
         self._handlers: dict[int, Handler] = {}
         self._interest: dict[int, int] = {}
         self._timers: list[tuple[float, int, Timer]] = []
@@ -220,13 +230,17 @@ class Loop:
         """Run ``work`` in the loop's thread and return what it returns; from any other thread.
 
         Raises:
-            TimeoutError: not within ``timeout`` seconds, or ``over`` was set meanwhile.
+            TimeoutError: not within ``timeout`` seconds, or ``over`` was set meanwhile; ``work``
+                is not begun any more then.
         """
+        begun = threading.Lock()
         done = threading.Event()
         box: list[T] = []
         failed: list[BaseException] = []
 
         def run() -> None:
+            if not begun.acquire(blocking=False):
+                return
             try:
                 box.append(work())
             except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
@@ -237,7 +251,9 @@ class Loop:
         while not done.wait(min(timeout, POLL)):
             timeout -= POLL
             if over.is_set() or timeout <= 0:
-                raise TimeoutError
+                if begun.acquire(blocking=False) or not done.wait(CALL_GRACE):
+                    raise TimeoutError
+                break
         if failed:
             raise failed[0]
         return box[0]

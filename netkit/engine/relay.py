@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from netkit.engine.goodbye import LINGER_LIMIT, Farewell, reset
 from netkit.engine.intake import Intake
-from netkit.engine.loop import ERROR, HANGUP, READ, READ_HANGUP, WRITE
+from netkit.engine.loop import ERROR, HANGUP, READ, READ_HANGUP, URGENT, WRITE
 from netkit.engine.outbox import Outbox
 from netkit.wire.channel import ChannelState
 from netkit.wire.pacing import Pacer
@@ -62,9 +62,9 @@ class Flow:
 
     __slots__ = (
         "_epoch",
-        "_hung_up",
         "_local_eof",
         "_peer_gone",
+        "_read_on",
         "_shut_done",
         "_shut_due",
         "_timer",
@@ -118,7 +118,7 @@ class Flow:
         self.started = link.loop.now
         self.done = False
         self._epoch = 0.0
-        self._hung_up = False
+        self._read_on = False
         self._local_eof = False
         self._peer_gone = False
         self._shut_due = False
@@ -141,8 +141,8 @@ class Flow:
         self.pacer = Pacer(self.channel.send_window)
         if self.opening is not None:
             greeting = self.opening.opened(self)
-            if greeting:
-                self._tell(greeting)
+            if greeting and not self._tell(greeting):
+                return
         # Most clients speak first and have spoken by now: read before asking for reports.
         self.unwatched = True
         self._make_ready()
@@ -186,11 +186,15 @@ class Flow:
 
     def _detach(self) -> None:
         self.done = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_clock()
         self.link.loop.remove(self.fd)
         self.outbox.drop()
         self.channel.user = None
+
+    def _stop_clock(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     @property
     def is_held(self) -> bool:
@@ -211,8 +215,8 @@ class Flow:
         if events & WRITE and (self.outbox.pending or self._shut_due or self._peer_gone):
             self.flush()
         if events & (READ | READ_HANGUP | HANGUP) and not self.done:
-            if events & (READ_HANGUP | HANGUP):
-                self._hung_up = True
+            if events & (READ_HANGUP | HANGUP | URGENT):
+                self._read_on = True
             self._make_ready()
 
     def _make_ready(self) -> None:
@@ -220,10 +224,11 @@ class Flow:
         self.link.ready[self] = None
 
     def _local_waits(self) -> bool:
-        """Whether a local side that reported its end left data or only hung up."""
+        """Whether a local side that may have ended left data, or has not ended."""
         try:
             return bool(self.sock.recv(1, socket.MSG_PEEK))
         except (BlockingIOError, InterruptedError):
+            self.link.loop.rearm_read(self.fd)
             return True
         except OSError:
             return False
@@ -248,7 +253,8 @@ class Flow:
         room = channel.send_window
         if room == 0:
             # An end of data needs no window (RFC 4254 section 5.3).
-            if self._hung_up and not self._local_waits():
+            may_end = self._read_on or not self.link.loop.reports_ends
+            if may_end and not self._local_waits():
                 self._end_of_local()
             return False
         room = self.pacer.room(room, self.link.attention.sending(self, self.link.loop.now))
@@ -271,7 +277,7 @@ class Flow:
         self.sent += count
         self._count(count)
         # Less than asked for: the kernel has no more, and its next byte is a new report.
-        return True if intake.full or self._hung_up else self._nothing_more()
+        return True if intake.full or self._read_on else self._nothing_more()
 
     def _nothing_more(self) -> bool:
         self.readable = False
@@ -315,14 +321,15 @@ class Flow:
             self.link.touched.append(self)
         outbox.add(view)
 
-    def _tell(self, data: bytes) -> None:
-        """Write our own words, which cost the peer no window."""
+    def _tell(self, data: bytes) -> bool:
+        """Write our own words, which cost the peer no window; return whether they were taken."""
         try:
             count = self.sock.send(data)
         except OSError:
             count = 0
         if count < len(data):
             self.abort("the local side did not take the answer to its request")
+        return not self.done
 
     def peer_eof(self) -> None:
         """The peer sends no more: shut down behind what is still to be written."""
@@ -347,7 +354,8 @@ class Flow:
                 self._credit(taken)
             if outbox.failed and not self._write_dead:
                 self._stop_writing()
-                return
+                if self.done:
+                    return
         if outbox.pending is None:
             if self._shut_due or self._peer_gone:
                 self._end_of_channel()
@@ -375,7 +383,7 @@ class Flow:
             self._finish(UNREAD)
         else:
             self._make_ready()
-            self._hung_up = True
+            self._read_on = True
 
     def _end_of_channel(self) -> None:
         if self._peer_gone and not self.channel.eof_received:
@@ -383,21 +391,25 @@ class Flow:
             return
         if not self._shut_done:
             self._shut_done = True
+            self._stop_clock()
             try:
                 self.sock.shutdown(socket.SHUT_WR)
             except OSError:
                 # The local side is gone already; reading will tell.
                 self._make_ready()
         if not self._close_if_through() and self._peer_gone and self._timer is None:
-            self._timer = self.link.loop.call_later(LINGER_LIMIT, self._finish)
+            self._timer = self.link.loop.call_later(LINGER_LIMIT, self._finish_by_now)
             self._make_ready()
 
     def _close_if_through(self) -> bool:
         """End the flow cleanly once both directions are through."""
         if self._local_eof and (self._shut_done or self._write_dead):
-            self._finish(UNREAD if self._write_dead else "")
+            self._finish_by_now()
             return True
         return False
+
+    def _finish_by_now(self) -> None:
+        self._finish(UNREAD if self._write_dead else "")
 
     def __repr__(self) -> str:
         return f"<Flow {self.number} {self.source} -> {self.target} {self.channel!r}>"

@@ -225,7 +225,7 @@ class RemoteForwards:
                 self.link.mux.refuse(request.channel, CONNECT_FAILED, text)
                 self.link.report.notice(
                     "local-target-failed",
-                    f"-R {forward}: this machine cannot connect to {target}: {text}",
+                    f"forward {forward}: this machine cannot connect to {target}: {text}",
                 )
                 return
             flow = self.link.accept_flow(sock, request.channel, forward)
@@ -268,7 +268,9 @@ def _ignore(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
 
 def _refused(forward: ForwardSpec) -> RemoteForwardError:
     bind = forward.bind
-    shown = f"port {bind.port}" if isinstance(bind, Endpoint) and not bind.host else str(bind)
+    shown = str(bind)
+    if isinstance(bind, Endpoint) and not bind.host:
+        shown = f"port {bind.port}" if bind.port else "a port of its choice"
     fixes = (Fix(("ss", "-ltnp"), where="gateway", note="shows who listens there"),)
     if isinstance(bind, UnixPath):
         cause = (

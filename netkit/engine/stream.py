@@ -62,6 +62,7 @@ class SshStream:
         in_kex: our KEXINIT has gone out and our NEWKEYS has not (RFC 4253 section 7.1).
         last_received: loop time of the last byte from the peer, seconds.
         received: bytes received in all.
+        is_bulk: the peer sends fast, so a report may be due for many bytes only.
     """
 
     def __init__(self, sock: socket.socket, loop: Loop, peer: str = "gateway") -> None:
@@ -85,7 +86,7 @@ class SshStream:
         self._hung_up = False
         self._low_water = 1
         self._quick = sock.family in (socket.AF_INET, socket.AF_INET6) and HAS_QUICKACK
-        self._bulk = False
+        self.is_bulk = False
         self._span_start = 0.0
         self._span_bytes = 0
         self._quick_left = 0
@@ -131,7 +132,7 @@ class SshStream:
         self.last_received = now
         self._span_bytes += count
         if now - self._span_start > BULK_SPAN:
-            self._bulk = self._span_bytes >= BULK_BYTES and HAS_LOW_WATER
+            self.is_bulk = self._span_bytes >= BULK_BYTES and HAS_LOW_WATER
             self._span_start, self._span_bytes = now, 0
         if count < len(space) and not self._hung_up:
             self.readable = False
@@ -154,7 +155,7 @@ class SshStream:
         """Tell the kernel what we wait for: an answer to be acknowledged, a packet to be whole.
 
         ``calm`` says that no flow is interactive.  Returns the seconds to wait at most, -1 for any
-        time; after so long call `impatient`.
+        time; in the middle of a fast transfer call `impatient` then.
 
         sshd leaves Nagle's algorithm on when there is no session, so each short message of it that
         follows another waits for our acknowledgement, which the kernel delays by 40 ms unless told
@@ -171,7 +172,7 @@ class SshStream:
             with contextlib.suppress(OSError):
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         mark = self.reader.missing
-        bulk = self._bulk and calm
+        bulk = self.is_bulk and calm
         if bulk:
             mark = max(mark, BULK_MARK)
         elif mark < LOW_WATER_WORTH:
@@ -184,9 +185,9 @@ class SshStream:
         return BULK_PATIENCE if bulk else -1.0
 
     def impatient(self) -> None:
-        """Nothing was reported for the time that `before_wait` returned: take what there is."""
-        if self._bulk:
-            self._bulk = False
+        """Take what there is when nothing was reported for `BULK_PATIENCE`, whatever else was."""
+        if self.loop.now - self.last_received >= BULK_PATIENCE:
+            self.is_bulk = False
             self.readable = True
 
     # --- outbound ---

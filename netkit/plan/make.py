@@ -105,8 +105,10 @@ def _same(forward: ForwardSpec, others: tuple[ForwardSpec, ...]) -> bool:
 
 def _duplicate(forward: ForwardSpec, other: ForwardSpec) -> UsageError:
     where = "the gateway" if forward.kind is ForwardKind.REMOTE else "this machine"
+    bind = forward.bind
+    spot = f"port {bind.port}" if isinstance(bind, Endpoint) and not bind.host else str(bind)
     return UsageError(
-        f"{forward} and {other} would both listen on {forward.bind} of {where}",
+        f"{forward} and {other} would both listen on {spot} of {where}",
         code="duplicate-bind",
         cause="one address and port can lead to one target; give one of them another port",
     )

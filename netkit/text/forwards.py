@@ -14,6 +14,8 @@ ssh_config(5) writes the two halves as two words (``LocalForward 8080 host:80``)
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from netkit.errors import UsageError
@@ -57,6 +59,22 @@ def parse_forward(kind: ForwardKind, text: str) -> ForwardSpec:
     Raises:
         UsageError: the text is no such forward.
     """
+    with _about(f"{_OPTION[kind]} {quoted(text)}"):
+        return _parse(kind, text)
+
+
+@contextmanager
+def _about(shown: str) -> Iterator[None]:
+    """Name the forward in an error about a part of it."""
+    try:
+        yield
+    except UsageError as error:
+        if error.code != "bad-address":
+            raise
+        raise UsageError(f"{shown}: {error.summary}", code=error.code, cause=error.cause) from None
+
+
+def _parse(kind: ForwardKind, text: str) -> ForwardSpec:
     fields = _split(kind, text)
     count = len(fields)
     paths = tuple(field.is_path for field in fields)

@@ -175,7 +175,7 @@ class TestCredentials:
             (b"", 0o600, ""),
             (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH", 0o600, ""),
             (b"\x00\xff binary \x80", 0o600, ""),
-            (b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA me", 0o600, "public"),
+            (b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA me", 0o600, "private key"),
             (None, 0, "does not exist"),
         ],
     )

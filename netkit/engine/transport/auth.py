@@ -75,7 +75,7 @@ class Login:
         self._userauth = UserAuth(
             transport,
             hop.user,
-            show=prompter.show if prompter else None,
+            show=prompter.show if prompter else self._tell,
             cancelled=cancelled,
         )
         self._state = _State()
@@ -83,6 +83,7 @@ class Login:
         self._credentials: Credentials | None = None
         self._prompts = dict.fromkeys(("password", "keyboard-interactive"), hop.password_prompts)
         self._person_asked = False
+        self._untold: list[KeyFileError] = []
 
     def run(self) -> str:
         """Log in and return how, such as ``publickey ED25519 SHA256:…``.
@@ -98,6 +99,7 @@ class Login:
             self._state.failures = 0  # servers do not count the first "none"
             while method := self._next_method():
                 if self._attempt(method):
+                    self._tell_faults()
                     return " + ".join(self._state.succeeded)
             raise self._refused()
         except NetkitError as error:
@@ -193,8 +195,7 @@ class Login:
                 self._log(error.code, f"{error.summary}; {error.cause}".rstrip("; "))
                 self._note("publickey", "the SSH agent", error.summary)
                 self._credentials = gather(self._hop, None, self._prompter)
-            for fault in self._credentials.faults:
-                self._log(fault.code, fault.summary)
+            self._untold += self._credentials.faults
         return self._credentials
 
     def _offer(self, credential: Credential) -> bool:
@@ -227,10 +228,11 @@ class Login:
         return done
 
     def _unusable(self, credential: Credential, error: AuthenticationError) -> None:
-        self._log(error.code, error.summary)
         if isinstance(error, KeyFileError):
             self._load().faults.append(error)
+            self._untold.append(error)
         else:
+            self._log(error.code, error.summary)
             self._note("publickey", str(credential), f"{error.summary}: {error.cause}")
 
     def _algorithms(self, blob: bytes) -> tuple[str, str] | None:
@@ -258,6 +260,7 @@ class Login:
         if self._prompter is None or self._prompts[method] <= 0:
             return None
         self._prompts[method] -= 1
+        self._tell_faults()
         return self._prompter.secret(prompt)
 
     def _password_method(self) -> bool:
@@ -315,6 +318,7 @@ class Login:
             self._note(method, method, f"nobody is there to answer {first.strip()!r}")
             return None
         self._person_asked = True
+        self._tell_faults()
         self._show(info.title, info.instruction)
         answers: list[str] = []
         for text, echo in info.prompts:
@@ -330,7 +334,16 @@ class Login:
         if text and self._prompter:
             self._prompter.show(text)
         elif text:
-            self._log("gateway-says", f"the gateway says: {text.strip()}")
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        self._log("gateway-says", f"the gateway says: {text.strip()}")
+
+    def _tell_faults(self) -> None:
+        """Say which keys were of no use, where no error will: before a question, or at the end."""
+        for fault in self._untold:
+            self._log(fault.code, fault.summary)
+        self._untold.clear()
 
     def _note(self, method: str, what: str, why: str) -> None:
         self._state.tried.append(auth_errors.Tried(method, what, why))

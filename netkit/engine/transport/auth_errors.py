@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from netkit.errors import AuthenticationError, KeyFileError, NetkitError
@@ -71,7 +72,8 @@ def _advice(
     code = "authentication-failed" if tried else "no-credentials"
     secret = not {"password", "keyboard-interactive"}.isdisjoint(offered)
     if "publickey" in offered:
-        fixes.append(_key_fix(hop, secret=secret))
+        keys_tried = any(t.method == "publickey" for t in tried)
+        fixes.append(_key_fix(hop, secret=secret, keys_tried=keys_tried))
     if secret and not could_prompt:
         fixes.append(
             Fix(
@@ -82,10 +84,14 @@ def _advice(
     return tuple(fixes), code
 
 
-def _key_fix(hop: Hop, *, secret: bool) -> Fix:
+def _own_key(hop: Hop) -> Path | None:
+    return next((path for path in hop.identities if path.is_file()), None)
+
+
+def _key_fix(hop: Hop, *, secret: bool, keys_tried: bool) -> Fix:
     """Return how to make the gateway accept the user's key; ssh-copy-id needs a password for it."""
-    key = next((path for path in hop.identities if path.is_file()), None)
-    if secret:
+    key = _own_key(hop)
+    if secret and (key or keys_tried):
         target = f"{hop.user}@{hop.host}" if hop.user else hop.host
         port = ("-p", str(hop.port)) if hop.port != 22 else ()
         which = ("-i", str(key)) if key and hop.identities_explicit else ()
@@ -95,7 +101,9 @@ def _key_fix(hop: Hop, *, secret: bool) -> Fix:
     if key is None:
         return Fix(
             ("ssh-keygen", "-t", "ed25519"),
-            note="makes a key; the gateway's administrator has to add its .pub file",
+            note="makes a key; ssh-copy-id then puts it on the gateway"
+            if secret
+            else "makes a key; the gateway's administrator has to add its .pub file",
         )
     return Fix(
         ("ssh-keygen", "-y", "-f", str(key)),
@@ -131,7 +139,7 @@ def at_end(error: NetkitError, hop: Hop, tried: Sequence[Tried]) -> NetkitError:
             cause=f"each key an agent holds costs one try; tried {listed or 'nothing'}",
             fixes=(
                 Fix(
-                    ("netkit", "forward", "...", "-i", "KEYFILE"),
+                    ("netkit", "forward", "...", "-i", str(_own_key(hop) or "KEYFILE")),
                     note="offers this key first; `IdentitiesOnly yes` in ~/.ssh/config offers "
                     "no other",
                 ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 from collections.abc import Sequence
 
 from netkit.errors import GatewayUnreachableError
@@ -39,7 +40,7 @@ def unreachable(hop: Hop, failed: Sequence[tuple[str, OSError]]) -> GatewayUnrea
     def any_of(numbers: set[int]) -> bool:
         return any(code in numbers for code in codes)
 
-    doctor = Fix(("netkit", "doctor", hop.alias or hop.host))
+    fix = by_ssh(hop)
     # the answer that shows most of the way is the most telling one
     if any_of(_REFUSED):
         text, code = f"{where} refused the connection", "connection-refused"
@@ -50,9 +51,11 @@ def unreachable(hop: Hop, failed: Sequence[tuple[str, OSError]]) -> GatewayUnrea
     elif any_of(_TIMED_OUT):
         text, code = f"{where} did not answer within {hop.connect_timeout:.0f} s", "timed-out"
         cause = "the machine is off, the address is wrong, or a firewall drops the packets"
+        fix = _ping(hop.host)
     elif any_of(_NO_ROUTE):
         text, code = f"there is no route to {where}", "no-route"
         cause = "this machine is offline or the VPN to that network is down"
+        fix = _ping(hop.host)
     elif any_of(_BLOCKED):
         text, code = f"this machine may not connect to {where}", "blocked-locally"
         cause = "a local firewall or security policy forbids it"
@@ -63,9 +66,29 @@ def unreachable(hop: Hop, failed: Sequence[tuple[str, OSError]]) -> GatewayUnrea
         text,
         code=code,
         cause=f"{cause} ({seen})" if cause and seen else cause or seen,
-        fixes=(doctor,),
+        fixes=(fix,),
         retryable=True,
     )
+
+
+def by_ssh(hop: Hop) -> Fix:
+    """Return the command that tries the same with ssh."""
+    target = f"{hop.user}@{hop.host}" if hop.user else hop.host
+    argv = ("ssh", "-v", "-p", str(hop.port), target)
+    return Fix(argv, note="shows whether ssh gets any further")
+
+
+def _ping(host: str) -> Fix:
+    count = () if sys.platform == "win32" else ("-c", "3")
+    return Fix(("ping", *count, host), note="shows whether the machine answers at all")
+
+
+def _lookup(host: str) -> Fix:
+    """Return the command that looks a name up as programs do."""
+    note = "prints its addresses when the name is right"
+    if sys.platform.startswith("linux"):
+        return Fix(("getent", "ahosts", host), note=note)
+    return Fix(("nslookup", host), note=note)
 
 
 def not_resolved(hop: Hop, host: str, error: Exception) -> GatewayUnreachableError:
@@ -76,7 +99,7 @@ def not_resolved(hop: Hop, host: str, error: Exception) -> GatewayUnreachableErr
             f"the name {host} could not be looked up",
             code="dns-failed",
             cause="no name server answers: this machine is offline, or its DNS is broken",
-            fixes=(Fix(("netkit", "doctor")),),
+            fixes=(_lookup(host),),
             retryable=True,
         )
     family = {"inet": "an IPv4 ", "inet6": "an IPv6 "}.get(hop.address_family, "an ")
@@ -85,7 +108,7 @@ def not_resolved(hop: Hop, host: str, error: Exception) -> GatewayUnreachableErr
         code="name-not-resolved",
         cause=f"no name server knows {family}address for it: a typing error, an alias that only "
         "another ssh_config defines, or a name that exists only inside a VPN",
-        fixes=(Fix(("netkit", "doctor", hop.alias or host)),),
+        fixes=(_lookup(host),),
     )
 
 
@@ -95,7 +118,7 @@ def slow_resolver(host: str, seconds: float) -> GatewayUnreachableError:
         f"the name {host} could not be looked up within {seconds:.0f} s",
         code="dns-failed",
         cause="the name servers of this machine do not answer",
-        fixes=(Fix(("netkit", "doctor")),),
+        fixes=(_lookup(host),),
         retryable=True,
     )
 

@@ -151,6 +151,12 @@ class HostKeyCheck:
             f"the host key of {self._shown} is revoked",
             code="host-key-revoked",
             cause=f"{entry} revokes {_print(entry)}; its owner says that it must not be trusted",
+            fixes=(
+                Fix(
+                    ("ssh-keygen", "-F", self._shown, "-f", entry.file if entry else ""),
+                    note="shows the lines about it; ask the gateway's administrator",
+                ),
+            ),
         )
 
     def _record(self, blob: bytes) -> None:

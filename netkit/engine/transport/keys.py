@@ -170,7 +170,8 @@ def _read(path: Path) -> tuple[bytes, bool]:
         finally:
             os.close(handle)
     except FileNotFoundError as error:
-        raise _fault(path, "does not exist", "key-missing") from error
+        fix = Fix(("ls", str(path.parent)), note="shows which keys are there")
+        raise _fault(path, "does not exist", "key-missing", fix=fix) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _fault(path, "cannot be read", "key-unreadable", cause=reason or "") from error
@@ -263,7 +264,9 @@ def public_given(path: Path) -> KeyFileError:
         "is a public key and no SSH agent holds the private one",
         "key-is-public",
         cause=f"the private key is probably {private}" if there else "give the private key's file",
-        fix=None if there else Fix(("ssh-add", "-L"), note="shows what the agent holds"),
+        fix=Fix(("netkit", "forward", "...", "-i", str(private)))
+        if there
+        else Fix(("ssh-add", "-L"), note="shows what the agent holds"),
     )
 
 
@@ -278,7 +281,8 @@ def _dsa(path: Path) -> KeyFileError:
 
 
 def _garbage(path: Path, cause: str) -> KeyFileError:
-    return _fault(path, "is not a private key", "key-not-recognised", cause=cause)
+    fix = Fix(("ssh-keygen", "-l", "-f", str(path)), note="shows what ssh makes of it")
+    return _fault(path, "is not a private key", "key-not-recognised", cause=cause, fix=fix)
 
 
 def _fault(

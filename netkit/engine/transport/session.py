@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from netkit.engine.transport import dial_errors
 from netkit.engine.transport.algorithms import offer_for
 from netkit.engine.transport.auth import Login
 from netkit.engine.transport.client import SshTransport, describe_loss, supported_kex
 from netkit.engine.transport.hostkeys import HostKeyCheck
 from netkit.errors import GatewayUnreachableError
-from netkit.model import Hop
+from netkit.model import Endpoint, Hop
 from netkit.prompt import Prompter
 
 if TYPE_CHECKING:
@@ -83,10 +84,24 @@ def establish(
             transport, hop, prompter=prompter, password=password, log=notice, cancelled=cancelled
         )
         transport.auth_method = login.run()
-    except BaseException:
+    except BaseException as error:
         transport.shut()
+        if isinstance(error, GatewayUnreachableError):
+            _name(error, hop)
         raise
     return transport
+
+
+_ODD_PORT = {"not-ssh", "silent-port", "banner-flood", "closed-early", "key-exchange-timeout"}
+
+
+def _name(error: GatewayUnreachableError, hop: Hop) -> None:
+    """Say which gateway of the chain it is that a failure speaks of."""
+    if error.code in _ODD_PORT and not error.fixes:
+        error.fixes = (dial_errors.by_ssh(hop),)
+    if error.code != "cancelled":
+        error.summary = f"{Endpoint(hop.host, hop.port)}: {error.summary}"
+        error.args = (error.summary,)
 
 
 def _exchange_keys(

@@ -208,3 +208,16 @@ def test_printer_that_cannot_print_tells_the_hook(monkeypatch):
     printer.close(5)
     printer.post(NOTICE)
     assert [type(fault) for fault in faults] == [ReaderGoneError]
+
+
+def test_printer_without_flows_passes_on_their_failures_only():
+    seen: list[events.Event] = []
+    printer = EventPrinter(seen.append, flows=False)
+    opened = events.FlowOpened(flow=1, forward=None, source="a", target="b")
+    failed = events.FlowFailed(
+        flow=2, forward=None, source="a", target="b", code="target-refused", reason="no"
+    )
+    printer.post(opened)
+    printer.post(failed)
+    printer.close(5)
+    assert seen == [failed]

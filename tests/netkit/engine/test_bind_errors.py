@@ -10,13 +10,19 @@ import psutil
 import pytest
 
 from netkit.engine.bind_errors import explain
-from netkit.model import Endpoint, UnixPath
+from netkit.model import Endpoint, ForwardKind, ForwardSpec, UnixPath
 
 HERE = Endpoint("127.0.0.1", 4000)
 
 
 def failed(number: int) -> OSError:
     return OSError(number, os.strerror(number))
+
+
+def proposed_port(fix: Fix) -> int:
+    """Return the port that the proposed command would listen on."""
+    where = fix.argv[fix.argv.index("--bind") + 1]
+    return int(where.rpartition(":")[2])
 
 
 def test_taken_port_names_its_holder_and_a_free_one():
@@ -28,7 +34,8 @@ def test_taken_port_names_its_holder_and_a_free_one():
         assert f"127.0.0.1:{port}" in error.summary
         assert f"process {os.getpid()}" in error.cause
         (fix,) = error.fixes
-        other = int(fix.argv[3].rpartition(":")[2])
+        assert fix.argv[:4] == ("netkit", "forward", "...", "--bind")
+        other = int(fix.argv[4].rpartition(":")[2])
         assert other not in {0, port}
         assert str(other) in fix.note
         with socket.create_server(("127.0.0.1", other)):
@@ -75,7 +82,33 @@ def test_holder_that_is_gone_by_now(monkeypatch):
 def test_privileged_port_proposes_one_above():
     error = explain(Endpoint("127.0.0.1", 80), failed(errno.EACCES))
     assert error.code == "bind-privileged-port"
-    assert int(error.fixes[0].argv[3].rpartition(":")[2]) >= 1024
+    assert int(error.fixes[0].argv[4].rpartition(":")[2]) >= 1024
+
+
+def test_the_forward_itself_is_proposed_at_a_port_that_is_free_on_both_loopbacks(monkeypatch):
+    forward = ForwardSpec(
+        ForwardKind.LOCAL, Endpoint("", 4000), Endpoint("db", 5432), "4000:db:5432"
+    )
+    taken = {("127.0.0.1", 4000), ("::1", 4001)}
+
+    def bound(host: str, port: int) -> socket.socket:
+        if (host, port) in taken:
+            raise failed(errno.EADDRINUSE)
+        return socket.socket()
+
+    monkeypatch.setattr("netkit.engine.bind_errors._bound", bound)
+    (fix,) = explain(HERE, failed(errno.EADDRINUSE), forward=forward).fixes
+    assert fix.argv == ("netkit", "forward", "...", "-L", "4002:db:5432")
+
+
+def test_no_free_port_leaves_the_choice_to_the_system(monkeypatch):
+    def bound(_host: str, _port: int) -> socket.socket:
+        raise failed(errno.EADDRINUSE)
+
+    monkeypatch.setattr("netkit.engine.bind_errors._bound", bound)
+    (fix,) = explain(HERE, failed(errno.EADDRINUSE)).fixes
+    assert fix.argv[-1] == "127.0.0.1:0"
+    assert "system" in fix.note
 
 
 def test_forbidden_port_above(monkeypatch):

@@ -14,6 +14,7 @@ from netkit.engine.dial import Dialer
 from netkit.model import Endpoint, UnixPath
 from support import targets
 from support.links import play, running_loop
+from support.waiting import wait_until
 
 
 class Result:
@@ -234,6 +235,7 @@ class TestPatience:
         dials = []
         dialer.loop.post(lambda: dials.append(dialer.connect(Endpoint("db.test", 1), result)))
         assert asked.wait(10)
+        wait_until(lambda: dials, what="the dial")
         dialer.loop.post(dials[0].cancel)
         go.set()
         other = Result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 import pytest
@@ -140,8 +141,9 @@ class TestReverseProxy:
     def test_client_that_leaves(self, reverse, said):
         pair, sock, _ = reverse
         wait_until(lambda: pair.near.handshakes, what="the proxy")
-        sock.sendall(said)
-        sock.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # nonsense has ended it by now
+            sock.sendall(said)
+            sock.shutdown(socket.SHUT_WR)
         assert outcome(sock) in {"eof", "reset"}
         sock.close()
         assert pair.is_idle()

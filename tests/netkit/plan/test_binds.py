@@ -77,9 +77,7 @@ def test_exposed_forwards_need_a_yes(text: str, who: str):
     error = caught.value
     assert error.code == "bind-needs-expose"
     assert who in error.cause
-    assert error.fixes[0].argv == ("netkit", "forward", "me@gw", *text.split(), "--expose") or (
-        text.startswith("-L :") and error.fixes[0].argv[4] == "*:8080:db:80"
-    )
+    assert error.fixes[0].argv == ("netkit", "forward", "...", "--expose")
     assert error.fixes[1].argv[4].startswith("127.0.0.1:8080:")
     warning = check_exposure(forward(text), "me@gw", expose=True)
     assert warning is not None

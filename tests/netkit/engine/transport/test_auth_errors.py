@@ -38,9 +38,35 @@ def test_lists_what_was_tried_and_what_is_offered():
 def test_fixes_fit_the_methods():
     argvs = [fix.argv for fix in refused(KEY).fixes]
     assert ("ssh-copy-id", "-p", "2222", "me@gate.example") in argvs
-    assert ("netkit", "forward", "--password-stdin", "gate") in argvs
+    assert ("netkit", "forward", "...", "--password-stdin") in argvs
     assert len(refused(KEY, could_prompt=True).fixes) == 1
     assert refused(KEY, offered=("hostbased",)).fixes == ()
+
+
+def test_without_passwords_the_key_is_shown_for_the_administrator(tmp_path):
+    (fix,) = refused(KEY, offered=("publickey",)).fixes
+    assert fix.argv == ("ssh-keygen", "-t", "ed25519")
+    key = tmp_path / "id"
+    key.write_text("")
+    hop = Hop(alias="g", host="h", user="me", identities=(tmp_path / "none", key))
+    (fix,) = refused(KEY, hop=hop, offered=("publickey",)).fixes
+    assert fix.argv == ("ssh-keygen", "-y", "-f", str(key))
+    assert "~me/.ssh/authorized_keys" in fix.note
+
+
+def test_ssh_copy_id_takes_the_key_that_was_named(tmp_path):
+    key = tmp_path / "id"
+    key.write_text("")
+    hop = Hop(alias="g", host="h", identities=(key,), identities_explicit=True)
+    assert refused(KEY, hop=hop).fixes[0].argv == ("ssh-copy-id", "-i", str(key), "h")
+
+
+def test_a_named_key_file_is_not_described_twice():
+    fault = KeyFileError("/k is not a private key", code="key-not-recognised", cause="no format")
+    hop = Hop(alias="g", host="h", identities=(Path("/k"),), identities_explicit=True)
+    assert refused(hop=hop, faults=[fault]).cause == "no format"
+    missing = KeyFileError("/k does not exist", code="key-missing")
+    assert "typing error" in refused(hop=hop, faults=[missing]).cause
 
 
 def test_codes():

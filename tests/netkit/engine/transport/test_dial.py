@@ -126,7 +126,7 @@ class TestFailure:
             assert error.code == "connection-refused"
             assert f"127.0.0.1:{refused.port}" in error.summary
             assert error.exit_code == 4
-            assert error.fixes[0].argv == ("netkit", "doctor", "g")
+            assert error.fixes[0].argv == ("ssh", "-v", "-p", str(refused.port), "127.0.0.1")
 
     def test_timed_out(self, full_port):
         start = time.monotonic()
