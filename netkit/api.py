@@ -114,7 +114,7 @@ def open_tunnel(
     spec = TunnelSpec(
         gateway=_gateway(gateway),
         forwards=_forwards(forwards),
-        jumps=None if jumps is None else tuple(_gateway(each) for each in jumps),
+        jumps=_jumps(jumps),
         user=user,
         port=port,
         identities=tuple(Path(each).expanduser() for each in identities),
@@ -122,7 +122,7 @@ def open_tunnel(
         compression=compression,
         ciphers=tuple(ciphers),
         macs=tuple(macs),
-        keepalive=keepalive,
+        keepalive=_keepalive(keepalive),
         host_key=_policy(host_key),
         connect_timeout=connect_timeout,
         expose=expose,
@@ -148,7 +148,31 @@ def _start(
 
 
 def _gateway(value: str | Gateway) -> Gateway:
-    return parse_gateway(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return parse_gateway(value)
+    if isinstance(value, Gateway):
+        return value
+    raise _not_a("gateway", value, "a string such as 'me@gateway:22'")
+
+
+def _jumps(values: Iterable[str | Gateway] | None) -> tuple[Gateway, ...] | None:
+    if values is None:
+        return None
+    if isinstance(values, str):  # its characters would be taken for gateways
+        raise _not_a("jumps", values, f"a list, jumps={values.split(',')!r}")
+    return tuple(_gateway(each) for each in values)
+
+
+def _keepalive(value: Keepalive | None) -> Keepalive | None:
+    if value is None or isinstance(value, Keepalive):
+        return value
+    raise _not_a("keepalive", value, "a netkit.Keepalive(interval=..., count=...)")
+
+
+def _not_a(name: str, value: object, expected: str) -> UsageError:
+    return UsageError(
+        f"{name} cannot be {value!r}", code="bad-argument", cause=f"it has to be {expected}"
+    )
 
 
 def _forwards(values: Iterable[str | ForwardSpec]) -> tuple[ForwardSpec, ...]:
@@ -158,7 +182,15 @@ def _forwards(values: Iterable[str | ForwardSpec]) -> tuple[ForwardSpec, ...]:
             code="bad-forward",
             cause=f"write forwards=[{values!r}]",
         )
-    return tuple(local(each) if isinstance(each, str) else each for each in values)
+    return tuple(map(_forward, values))
+
+
+def _forward(value: str | ForwardSpec) -> ForwardSpec:
+    if isinstance(value, str):
+        return local(value)
+    if isinstance(value, ForwardSpec):
+        return value
+    raise _not_a("a forward", value, "a string, or of netkit.local, remote or dynamic")
 
 
 def _policy(value: HostKeyPolicy | str | None) -> HostKeyPolicy | None:

@@ -29,7 +29,7 @@ from netkit.engine.transport.algorithms import CIPHERS
 from netkit.engine.transport.server import HostKey, ServerConfig, ServerTransport
 from netkit.engine.transport.server_login import Identity, LoginRules
 from netkit.engine.transport.signatures import PrivateKey
-from netkit.errors import KeyFileError, UsageError
+from netkit.errors import BindError, KeyFileError, UsageError
 from netkit.events import Event, Notice
 from netkit.model import Endpoint, Fix, ForwardKind, ForwardSpec, Keepalive
 from netkit.text.authorized_keys import AuthorizedKey, parse_authorized_keys
@@ -168,7 +168,7 @@ class GatewayServer:
         """
         if self._thread is not None:
             raise UsageError("the gateway was started before", code="gateway-started")
-        listener = self._listener()
+        listener = self._open_listener()
         try:
             listener.listen()
             loop = Loop()
@@ -215,7 +215,7 @@ class GatewayServer:
     ) -> None:
         self.stop()
 
-    def _listener(self) -> listeners.Listener:
+    def _open_listener(self) -> listeners.Listener:
         try:
             return listeners.bind(self._bind)
         except BindError as error:

@@ -37,6 +37,9 @@ PORT_ZERO_TRIES = 16
 UNIX_PATH_LIMIT = 107 if sys.platform.startswith("linux") else 103
 """Longest path of a unix socket in bytes (unix(7): sun_path less its NUL)."""
 
+INHERITS_NODELAY = sys.platform.startswith("linux")
+"""Whether an accepted socket has the listening one's TCP_NODELAY."""
+
 _umask_lock = threading.Lock()
 
 Accepted = Callable[[socket.socket, object], None]
@@ -52,6 +55,7 @@ class Listener:
     def __init__(self, forward: ForwardSpec, sockets: list[socket.socket]) -> None:
         self.forward = forward
         self.addresses = tuple(_address_of(sock) for sock in sockets)
+        self._files = tuple(_file_at(address) for address in self.addresses)
         self._sockets = sockets
         self._loop: Loop | None = None
         self._accepted: Accepted | None = None
@@ -96,9 +100,10 @@ class Listener:
     def close(self) -> None:
         """Give the port back; unix sockets that are still ours are removed.  Idempotent."""
         sockets, self._sockets = self._sockets, []
-        for sock, address in zip(sockets, self.addresses, strict=False):
+        for sock, address, file in zip(sockets, self.addresses, self._files, strict=False):
+            ours = file is not None and file == _file_at(address)
             sock.close()
-            if isinstance(address, UnixPath):
+            if ours and isinstance(address, UnixPath):
                 try:
                     Path(address.path).unlink()
                 except OSError:
@@ -127,7 +132,7 @@ class Listener:
                 # ECONNABORTED and what accept(2) passes on from the network: the next one.
                 continue
             sock.setblocking(False)
-            if sock.family != getattr(socket, "AF_UNIX", None):
+            if not INHERITS_NODELAY and sock.family != getattr(socket, "AF_UNIX", None):
                 # Refused on some systems once the client has left: reading will tell.
                 with contextlib.suppress(OSError):
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -231,6 +236,7 @@ def _bind_tcp(family: int, host: str, port: int) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setblocking(False)
         sock.bind((host, port))
     except BaseException:
@@ -283,6 +289,17 @@ def _remove_stale(path: str) -> None:
             Path(path).unlink()
         except OSError:
             return
+
+
+def _file_at(address: Address) -> tuple[int, int] | None:
+    """Return which file a unix socket is, None for what has none."""
+    if not isinstance(address, UnixPath):
+        return None
+    try:
+        status = os.lstat(address.path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _address_of(sock: socket.socket) -> Address:

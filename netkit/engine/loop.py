@@ -274,11 +274,10 @@ class Loop:
             pass
         self._poller.rearm(self._receive_wake.fileno(), READ)
 
-    def run_once(self, *, wait: bool, at_most: float = -1.0) -> bool:
+    def run_once(self, *, wait: bool, at_most: float = -1.0) -> None:
         """Handle what is ready, due and posted; with ``wait``, wait until there is something.
 
-        ``at_most`` bounds the wait in seconds; -1 is no bound.  Returns False when nothing was
-        ready.
+        ``at_most`` bounds the wait in seconds; -1 is no bound.
         """
         timeout = 0.0 if not wait or self._posted else self._timeout()
         if at_most >= 0 and not 0 <= timeout <= at_most:
@@ -295,7 +294,6 @@ class Loop:
         # What these calls post in turn waits for the next round, or nobody else had a turn.
         for _ in range(len(self._posted)):
             self._posted.popleft()()
-        return bool(reports)
 
     def _timeout(self) -> float:
         while self._timers and self._timers[0][2].call is None:

@@ -22,6 +22,7 @@ from netkit.engine.loop import ERROR, HANGUP, READ, READ_HANGUP, URGENT, WRITE
 from netkit.engine.outbox import Outbox
 from netkit.wire.channel import ChannelState
 from netkit.wire.pacing import Pacer
+from netkit.wire.peer import sends_eof
 
 if TYPE_CHECKING:
     from netkit.engine.link import Link
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
     from netkit.wire.channel import Channel
 
 FLUSH_LIMIT = 30.0
-"""Seconds that a closed channel waits for a slow local reader to take its last bytes."""
+"""Seconds that a closed channel waits for its local reader to take any more of its last bytes."""
 
 RECENT = 0.05
 """Seconds over which a flow's traffic counts when flows take turns."""
 
 _OPENING = ChannelState.OPENING
 
+NO_EOF = "closed the channel without an end of data"
 UNREAD = "the local side closed before it had read everything"
 
 
@@ -352,6 +354,8 @@ class Flow:
             taken = outbox.write()
             if taken:
                 self._credit(taken)
+                if self._peer_gone:
+                    self._stop_clock()
             if outbox.failed and not self._write_dead:
                 self._stop_writing()
                 if self.done:
@@ -386,19 +390,22 @@ class Flow:
             self._read_on = True
 
     def _end_of_channel(self) -> None:
-        if self._peer_gone and not self.channel.eof_received:
-            self.abort(f"the {self.link.peer} closed the channel without an end of data")
+        if self._peer_gone and not self.channel.eof_received and sends_eof(self.link.peer_version):
+            self.abort(f"the {self.link.peer} {NO_EOF}")
             return
         if not self._shut_done:
             self._shut_done = True
-            self._stop_clock()
-            try:
-                self.sock.shutdown(socket.SHUT_WR)
-            except OSError:
-                # The local side is gone already; reading will tell.
-                self._make_ready()
+            if not self._local_eof:
+                self._shut_down()
         if not self._close_if_through() and self._peer_gone and self._timer is None:
             self._timer = self.link.loop.call_later(LINGER_LIMIT, self._finish_by_now)
+            self._make_ready()
+
+    def _shut_down(self) -> None:
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            # The local side is gone already; reading will tell.
             self._make_ready()
 
     def _close_if_through(self) -> bool:
@@ -409,7 +416,10 @@ class Flow:
         return False
 
     def _finish_by_now(self) -> None:
-        self._finish(UNREAD if self._write_dead else "")
+        error = UNREAD if self._write_dead else ""
+        if self._peer_gone and not self.channel.eof_received and not error:
+            error = f"the {self.link.peer} {NO_EOF}"
+        self._finish(error)
 
     def __repr__(self) -> str:
         return f"<Flow {self.number} {self.source} -> {self.target} {self.channel!r}>"

@@ -119,7 +119,7 @@ class RemoteForwards:
 
         def reply(ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
             done.append(ok)
-            if ok:
+            if ok and listener in self.table:
                 self.table.remove(listener)
 
         listener.cancelled = True

@@ -48,6 +48,7 @@ from netkit.model import (
     Plan,
     UnixPath,
 )
+from netkit.text.endpoints import check_host, parse_port
 from netkit.wire.messages import string, u32
 
 if TYPE_CHECKING:
@@ -238,12 +239,14 @@ class Tunnel:
         No local port is involved.  The socket blocks; closing it closes the channel.
 
         Raises:
+            UsageError: there is no such host name or port.
             OpenError: the gateway could not or would not connect.
             LinkLostError: the tunnel is down.
         """
+        target = Endpoint(check_host(host, host), parse_port(str(port)))
         if not self._chain or self._ended.is_set():
             raise self._error or LinkLostError("the tunnel is down", code="link-lost")
-        return open_socket(self._chain[-1].link, Endpoint(host, port), timeout)
+        return open_socket(self._chain[-1].link, target, timeout)
 
     # --- down ---
 

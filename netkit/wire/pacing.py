@@ -5,12 +5,13 @@ the other end has worked through that.  On a path with a short round trip a frac
 ends nearly as busy.  So while somebody speaks in small messages, the others get a limit: what
 they send may be unread at the peer up to it, and what they receive is credited up to it.
 
-What the peer has read shows in the credits it gives.  That needs a peer that gives them early:
-OpenSSH does after three packets (channels.c, channel_check_window), others after half a window,
-and to those we send without a limit.
+What the peer has read shows in the credits it gives.  To a peer that does not give them early we
+send without a limit.
 """
 
 from __future__ import annotations
+
+from netkit.wire.peer import credits_early
 
 SHORTEST_LIMIT = 256 << 10
 """Bytes under way on the shortest path."""
@@ -32,11 +33,6 @@ def path_limit(round_trip: float) -> int:
     if not round_trip:
         return NO_LIMIT
     return max(SHORTEST_LIMIT, int(round_trip * PATH_RATE))
-
-
-def credits_early(version: str) -> bool:
-    """Return whether a peer with this version line credits what it reads in small steps."""
-    return "-OpenSSH_" in version
 
 
 class Pacer:

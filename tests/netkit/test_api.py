@@ -125,7 +125,11 @@ def test_no_jumps_at_all_is_not_unsaid(specs):
     ("arguments", "text"),
     [
         ({"gateway": ""}, "gateway"),
+        ({"gateway": None}, "gateway cannot be None"),
         ({"gateway": "gw", "forwards": "1:h:2"}, "not a list"),
+        ({"gateway": "gw", "forwards": [3]}, "a forward cannot be 3"),
+        ({"gateway": "gw", "jumps": "ab"}, "jumps cannot be 'ab'"),
+        ({"gateway": "gw", "keepalive": 5}, "keepalive cannot be 5"),
         ({"gateway": "gw", "forwards": ["nonsense"]}, "nonsense"),
         ({"gateway": "gw", "host_key": "never"}, "'never'"),
         ({"gateway": "gw", "jumps": ["a b"]}, "a b"),
@@ -213,6 +217,9 @@ def test_a_real_tunnel(sshd):
             assert sock.recv(4) == b"SSH-"
         with tunnel.open("127.0.0.1", sshd.port) as sock:
             assert sock.recv(4) == b"SSH-"
+        for host, port in (("", 22), ("h", 65536), ("h", 0), ("a b", 22)):
+            with pytest.raises(UsageError):
+                tunnel.open(host, port)
     assert tunnel.ended
     assert tunnel.wait(0) is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import shlex
@@ -12,7 +13,7 @@ import pytest
 
 from netkit import environment
 from netkit.environment import read_environment
-from netkit.errors import ConfigError, UsageError
+from netkit.errors import ConfigError, ResourceError, UsageError
 from netkit.model import Gateway, Plan, TunnelSpec
 from netkit.plan import Environment, make_plan
 from netkit.text.endpoints import parse_gateway
@@ -339,6 +340,16 @@ def test_odd_configuration_files(tmp_path: Path, config: Callable[[str], Path]):
     latin = config("")
     latin.write_bytes(b"User m\xfcller\n")
     assert read(latin, "none").options(Gateway("gw"))["user"] == ("m\udcfcller",)
+
+
+def test_no_descriptors_left_is_no_fault_of_the_configuration(monkeypatch: pytest.MonkeyPatch):
+    def exhausted(_command: list[str]) -> tuple[int, bytes, bytes]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(environment, "_run", exhausted)
+    with pytest.raises(ResourceError, match="Too many open files") as caught:
+        read(Path("none"), "ssh")
+    assert (caught.value.exit_code, caught.value.retryable) == (3, True)
 
 
 def test_include_that_names_too_many_files(

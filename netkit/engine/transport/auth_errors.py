@@ -57,6 +57,9 @@ def refused(
     fixes, code = _advice(hop, offered, tried, could_prompt=could_prompt)
     if secret_refused:
         code = "wrong-password"
+        stdin = () if could_prompt else ("--password-stdin",)
+        again = Fix(("netkit", "forward", "...", *stdin), note="with the right password")
+        fixes = (again, *(fix for fix in fixes if "--password-stdin" not in fix.argv))
     return AuthenticationError(
         f"{hop.host} accepted no credential for {hop.user or 'nobody'}",
         code=code,

@@ -24,6 +24,7 @@ def expanded(words: str, change: str, *forwards) -> str:
 def test_options_are_added():
     assert expanded("-F cfg gw -D 1", "--expose") == "-F cfg gw -D 1 --expose"
     assert expanded("-D 1 -- gw", "--expose") == "--expose -D 1 -- gw"
+    assert expanded("gw --expose -D 1", "--expose") == "gw --expose -D 1"
 
 
 @pytest.mark.parametrize(
@@ -32,11 +33,20 @@ def test_options_are_added():
         ("gw -L 80:a:1 -C", parse_forward(L, "80:a:1"), "-L 81:a:1", "gw -L 81:a:1 -C"),
         ("gw -L80:a:1", parse_forward(L, "80:a:1"), "-L 81:a:1", "gw -L81:a:1"),
         ("gw -D 80", parse_forward(D, "80"), "-D 81", "gw -D 81"),
-        ("gw --bind h:80 --to a:1", parse_bind_to("h:80", "a:1"), "-L h:81:a:1", "gw --bind h:81 --to a:1"),
-        ("gw --bind=h:80 --to a:1", parse_bind_to("h:80", "a:1"), "-L h:0:a:1", "gw --bind=h:0 --to a:1"),
-        ("gw --bind [::1]:80 --to a:1", parse_bind_to("[::1]:80", "a:1"), "-L [::1]:81:a:1", "gw --bind [::1]:81 --to a:1"),
+        (
+            "gw --bind h:80 --to a:1",
+            parse_bind_to("h:80", "a:1"),
+            "-L h:81:a:1",
+            "gw --bind h:81 --to a:1",
+        ),
+        (
+            "gw --bind=[::1]:80 --to a:1",
+            parse_bind_to("[::1]:80", "a:1"),
+            "-L [::1]:0:a:1",
+            "gw --bind=[::1]:0 --to a:1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_forward_takes_the_place_of_the_one_typed(words, forward, change, result):
     assert expanded(words, change, forward, parse_forward(L, "9:other:9")) == result
 

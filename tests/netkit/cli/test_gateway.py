@@ -100,7 +100,7 @@ def test_nobody_may_log_in():
     assert done.err.splitlines() == [
         "netkit: nobody could log in to this gateway [no-credentials]",
         "  cause: neither --authorized-keys FILE nor --password-stdin says who may",
-        "  next:  netkit gateway --authorized-keys id_ed25519.pub",
+        "  next:  netkit gateway --authorized-keys '~/.ssh/id_ed25519.pub'",
     ]
 
 

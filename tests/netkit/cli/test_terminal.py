@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import pty
@@ -14,6 +15,7 @@ from netkit.cli import terminal
 from netkit.cli.terminal import TerminalPrompter, host_key_text, read_password
 from netkit.errors import UsageError
 from netkit.prompt import HostKeyQuestion
+from support.cli import FakeTunnel, run_cli
 from support.waiting import wait_until
 
 QUESTION = HostKeyQuestion(
@@ -255,3 +257,19 @@ def test_a_question_waits_for_the_whole_line(person):
         person.type("c\n")
         assert answer() == "abc"
     wait_until(lambda: person.echo)
+
+
+def test_without_a_terminal_nobody_is_asked(monkeypatch):
+    def refuse(*_arguments):
+        raise OSError(errno.ENXIO, "no such device")
+
+    monkeypatch.setattr("netkit.cli.terminal.os.open", refuse)
+    assert not TerminalPrompter.has_terminal()
+    monkeypatch.undo()
+    tunnel = FakeTunnel()
+    monkeypatch.setattr(TerminalPrompter, "has_terminal", staticmethod(lambda: False))
+    run_cli("forward", "gw", "-D", "1080", tunnel=tunnel)
+    assert tunnel.prompter is None
+    monkeypatch.setattr(TerminalPrompter, "has_terminal", staticmethod(lambda: True))
+    run_cli("forward", "gw", "-D", "1080", tunnel=tunnel)
+    assert isinstance(tunnel.prompter, TerminalPrompter)

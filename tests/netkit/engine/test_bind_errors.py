@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from netkit.engine.bind_errors import explain
-from netkit.model import Endpoint, ForwardKind, ForwardSpec, UnixPath
+from netkit.model import Endpoint, Fix, ForwardKind, ForwardSpec, UnixPath
 
 HERE = Endpoint("127.0.0.1", 4000)
 
@@ -129,7 +129,8 @@ def test_macos_needs_an_alias(monkeypatch):
     (fix,) = error.fixes
     assert fix.argv == ("sudo", "ifconfig", "lo0", "alias", "127.0.0.2", "up")
     assert fix.needs_admin
-    assert not explain(Endpoint("192.0.2.1", 1), failed(errno.EADDRNOTAVAIL)).fixes
+    other = explain(Endpoint("192.0.2.1", 1), failed(errno.EADDRNOTAVAIL))
+    assert not [each for each in other.fixes if "alias" in each.argv]
 
 
 @pytest.mark.parametrize(("host", "family"), [("::1", "IPv6"), ("127.0.0.1", "IPv4")])

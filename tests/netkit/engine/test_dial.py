@@ -108,7 +108,37 @@ def test_no_unix_sockets_here(dialer, monkeypatch):
     assert dial(dialer, UnixPath("/tmp/s")).error.errno == errno.EAFNOSUPPORT
 
 
+def test_full_backlog_of_a_unix_socket(dialer, tmp_path):
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as first:
+        server.bind(path)
+        server.listen(0)
+        first.connect(path)
+        assert dial(dialer, UnixPath(path)).error.errno == errno.EAGAIN
+
+
+def test_no_room_in_the_loop(dialer):
+    dialer.loop.limit = 1
+    assert dial(dialer, Endpoint("127.0.0.1", 9)).error.errno == errno.EMFILE
+
+
+def test_option_that_the_system_refuses(dialer, monkeypatch):
+    """macOS does once the target has left."""
+    with targets.echo() as target:
+        monkeypatch.setattr(engine.socket, "TCP_NODELAY", 9999)
+        dial(dialer, Endpoint("127.0.0.1", target.port)).sock.close()
+
+
 class TestNames:
+    def test_no_more_threads(self, dialer, monkeypatch):
+        def refuse(_thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(engine, "MAX_LOOKUPS", 1)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        results = [dial(dialer, Endpoint(f"n{number}.test", 1)) for number in range(3)]
+        assert {result.error.errno for result in results} == {errno.EAGAIN}
+
     def resolves(self, monkeypatch, answer) -> list[str]:
         asked: list[str] = []
 

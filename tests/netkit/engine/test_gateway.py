@@ -117,8 +117,9 @@ def test_nobody_could_log_in():
 def test_taken_port_is_an_error():
     with targets.echo() as target:
         server = GatewayServer(port=target.port, password="x")
-        with pytest.raises(BindError):
+        with pytest.raises(BindError) as caught:
             server.start()
+        assert caught.value.fixes[0].argv == ("netkit", "gateway", "...", "--port", "0")
         server.stop()
 
 

@@ -50,6 +50,23 @@ class TestFarewell:
             one.sendall(bytes(100_000))
             assert read_all(one) == b"goodbye"
 
+    def test_others_have_their_turn_while_a_client_sends(self, pair, monkeypatch):
+        monkeypatch.setattr(engine, "DROP_TURN", 2)
+        one, two = tcp_pair()
+        two.setblocking(False)
+        with one:
+            one.sendall(bytes(1_000_000))
+
+            def say() -> str:
+                farewell = Farewell(pair.near, two, b"goodbye")
+                farewell._ready(0)
+                # the rest of what came is left for the next turn
+                return "left" if two.recv(1, socket.MSG_PEEK) else "ended"
+
+            assert pair.on_near(say) == "left"
+            assert read_all(one) == b"goodbye"
+        assert pair.is_idle()
+
     def test_ends_with_the_clients_end(self, pair):
         with self.say(pair) as sock:
             assert read_all(sock) == b"goodbye"

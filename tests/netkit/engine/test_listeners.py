@@ -169,6 +169,13 @@ class TestUnixSockets:
         listener.close()
         assert not (directory / "s").exists()
 
+    def test_somebody_elses_is_left(self, opened, directory):
+        listener = bind(spec(UnixPath(str(directory / "s"))))
+        (directory / "s").unlink()
+        opened(UnixPath(str(directory / "s")))
+        listener.close()
+        assert (directory / "s").exists()
+
     def test_stale_one_gives_way(self, opened, directory):
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(directory / "s"))
@@ -311,6 +318,35 @@ class TestAccept:
         listener.close()
         acceptor.close()
         sock.close()
+
+    def test_detached_while_it_pauses_it_goes_on_later(self, attached, loop):
+        listener, acceptor = attached
+        on(loop, lambda: listener._exhausted(OSError(errno.EMFILE, "Too many open files")))
+        on(loop, listener.detach)
+        on(loop, lambda: listener.attach(loop, acceptor.accepted))
+        (sock,) = self.connect(listener)
+        wait_until(lambda: acceptor.socks, what="the connection")
+        sock.close()
+
+    def test_loop_without_room_pauses_it(self, attached, loop, monkeypatch):
+        """select() takes 512 sockets on Windows: who comes then waits in the kernel."""
+        monkeypatch.setattr(engine, "EMFILE_PAUSE", 0.05)
+        listener, acceptor = attached
+        loop.limit = 1
+        (sock,) = self.connect(listener)
+        wait_until(lambda: acceptor.texts, what="the notice")
+        assert acceptor.socks == []
+        loop.limit = None
+        wait_until(lambda: acceptor.socks, what="the connection")
+        sock.close()
+
+    def test_option_that_the_system_refuses(self, attached, monkeypatch):
+        """macOS does once the client has left."""
+        listener, acceptor = attached
+        monkeypatch.setattr(engine.socket, "TCP_NODELAY", 9999)
+        for sock in self.connect(listener):
+            wait_until(lambda: acceptor.socks, what="the connection")
+            sock.close()
 
     def test_connection_that_died_in_the_queue_is_skipped(self, loop):
         bad = [1]

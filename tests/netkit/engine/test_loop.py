@@ -210,11 +210,29 @@ class TestTimers:
     def test_wait_is_bounded(self, loop):
         loop.call_later(60, lambda: None)
         began = time.monotonic()
-        assert loop.run_once(wait=True, at_most=0.02) is False
+        loop.run_once(wait=True, at_most=0.02)
         assert time.monotonic() - began < 5
 
 
 class TestOtherThreads:
+    def test_call_that_was_given_up_is_not_made(self, loop):
+        calls: list[int] = []
+        with pytest.raises(TimeoutError):
+            loop.call(lambda: calls.append(1), 0.05, threading.Event())
+        loop.run_once(wait=False)
+        assert calls == []
+
+    def test_call_that_has_begun_is_waited_for(self):
+        begun, over = threading.Event(), threading.Event()
+
+        def work() -> str:
+            over.set()
+            begun.wait(2 * engine.POLL)
+            return "done"
+
+        with running_loop() as loop:
+            assert loop.call(work, 10, over) == "done"
+
     def test_post_runs_in_the_loops_thread(self):
         where: list[threading.Thread] = []
         done = threading.Event()

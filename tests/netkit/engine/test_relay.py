@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import select
 import socket
 import threading
 
@@ -11,12 +12,12 @@ import pytest
 
 from netkit.engine import relay as engine
 from netkit.engine.goodbye import reset
-from netkit.events import FlowClosed, FlowFailed
+from netkit.events import FlowClosed, FlowFailed, FlowOpened
 from netkit.wire import mux
 from support import targets
 from support.links import PLATFORMS, LinkPair, play
 from support.tunnels import outcome, read_all, read_exactly
-from support.waiting import wait_until
+from support.waiting import holds_within, wait_until
 
 SIZE = 8 << 20
 
@@ -182,6 +183,122 @@ class TestEnds:
         assert all(event.error for event in closed(pair))
 
 
+class Quiet:
+    """Far end of a channel that takes nothing and says what it is told to."""
+
+    prefix = b""
+    readable = False
+
+    def __init__(self, pair: LinkPair, window: int | None = None) -> None:
+        self.link = pair.far
+        self.channel = pair.offers.get(timeout=10).channel
+        self.channel.user = self
+        self.link.run(lambda: self.link.mux.confirm(self.channel, window=window))
+
+    def deliver(self, _view) -> None:
+        """Leave it uncredited."""
+
+    def peer_eof(self) -> None:
+        """The mux remembers it."""
+
+    peer_closed = peer_eof
+
+    def say_all(self, size: int) -> None:
+        """Send ``size`` bytes, EOF and CLOSE in one go."""
+
+        def say() -> None:
+            left = size
+            while left:
+                left -= self.link.mux.send(self.channel, bytes(min(left, 30_000)))
+            self.link.mux.eof(self.channel)
+            self.link.mux.close(self.channel)
+
+        self.link.run(say)
+
+
+@pytest.fixture(params=PLATFORMS)
+def quiet_pair(request, monkeypatch):
+    play(request.param, monkeypatch)
+    with LinkPair(answer=False) as made:
+        yield made
+
+
+def unix_flow(pair: LinkPair) -> tuple[socket.socket, engine.Flow]:
+    """Return a client whose flow has a small buffer, and that flow."""
+    client, ours = socket.socketpair()
+    client.settimeout(10)
+    ours.setblocking(False)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20_000)
+    return client, pair.near.run(lambda: pair.near.start_flow(ours, "direct-tcpip", b""))
+
+
+class TestLastBytes:
+    """The peer has closed the channel; the local side has not read everything."""
+
+    SIZE = 300_000
+
+    def test_reader_that_is_slow_and_steady_gets_them(self, quiet_pair, monkeypatch):
+        monkeypatch.setattr(engine, "FLUSH_LIMIT", 0.4)
+        client, flow = unix_flow(quiet_pair)
+        with client:
+            Quiet(quiet_pair).say_all(self.SIZE)
+            wait_until(lambda: flow._peer_gone and flow.outbox.pending)
+            got = 0
+            while got < self.SIZE:
+                assert not holds_within(lambda: flow.done, timeout=0.1)
+                got += len(client.recv(50_000))
+
+    def test_one_who_has_them_all_is_not_reset(self, quiet_pair, monkeypatch):
+        monkeypatch.setattr(engine, "FLUSH_LIMIT", 0.3)
+        client, flow = unix_flow(quiet_pair)
+        with client:
+            Quiet(quiet_pair).say_all(self.SIZE)
+            wait_until(lambda: flow._peer_gone and flow.outbox.pending)
+            assert len(read_all(client)) == self.SIZE
+            assert not holds_within(lambda: flow.done, timeout=0.6)
+        assert quiet_pair.report_of(FlowClosed).error == ""
+
+    def test_one_who_stopped_reading_is_left(self, quiet_pair, monkeypatch):
+        monkeypatch.setattr(engine, "LINGER_LIMIT", 0.1)
+        client, flow = unix_flow(quiet_pair)
+        with client:
+            quiet = Quiet(quiet_pair)
+            wait_until(lambda: flow.channel.sending and not flow.unwatched)
+            client.shutdown(socket.SHUT_RD)
+            quiet.say_all(10)
+            wait_until(lambda: flow.done, what="the flow to be given up")
+        assert quiet_pair.report_of(FlowClosed).error == engine.UNREAD
+
+
+class TestReports:
+    """What the kernel reports once must not be taken for less than it is."""
+
+    @pytest.mark.skipif(not hasattr(select, "epoll"), reason="urgent data is reported by epoll")
+    def test_what_follows_urgent_data_is_read(self):
+        with LinkPair() as pair:
+            one, two = pair.ends()
+            with one, two:
+                one.sendall(b"a")
+                assert read_exactly(two, 1) == b"a"
+                held, release = threading.Event(), threading.Event()
+                pair.near.loop.post(lambda: held.set() or release.wait(10))
+                assert held.wait(10)
+                one.sendall(b"abc")
+                one.send(b"!", socket.MSG_OOB)
+                one.sendall(b"def")
+                release.set()
+                assert read_exactly(two, 6) == b"abcdef"
+
+    def test_end_of_data_needs_no_window(self, quiet_pair):
+        client, flow = quiet_pair.flow()
+        with client:
+            quiet = Quiet(quiet_pair, window=3)
+            client.sendall(b"abc")
+            wait_until(lambda: flow.channel.sending and flow.channel.send_window == 0)
+            client.shutdown(socket.SHUT_WR)
+            wait_until(lambda: quiet.channel.eof_received, what="the end of data")
+
+
 def send_until_it_breaks(sock: socket.socket) -> None:
     try:
         while True:
@@ -256,6 +373,7 @@ class TestOpening:
         with sock:
             assert outcome(sock) == "reset"
         pair.far_socket().close()
+        assert [type(event) for event in pair.reports[:2]] == [FlowOpened, FlowClosed]
         one, two = pair.ends()
         with one, two:
             one.sendall(b"fine")
@@ -267,3 +385,15 @@ def test_repr_names_the_ends(pair):
     flow.source, flow.target = "a:1", "b:2"
     assert "a:1 -> b:2" in repr(flow)
     sock.close()
+
+
+def test_close_alone_is_an_end_from_peers_that_may_not_say_eof(pair):
+    pair.near.peer_version = pair.far.peer_version = "SSH-2.0-Go"
+    one, two = pair.ends()
+    with two:
+        one.sendall(b"whole")
+        assert two.recv(5) == b"whole"
+        reset(one)
+        assert outcome(two) == "eof"
+    assert pair.is_idle()
+    assert any("without an end of data" in event.error for event in closed(pair))

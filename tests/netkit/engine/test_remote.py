@@ -202,6 +202,13 @@ class TestCancelling:
         gateway.remotes.cancel(gateway.remotes.request(spec(UnixPath("/tmp/s"))))
         assert gateway.asked[-1] == ("cancel-streamlocal-forward@openssh.com", string("/tmp/s"))
 
+    def test_twice_does_no_harm(self, gateway):
+        entry = gateway.remotes.request(spec(Endpoint("", 0)))
+        gateway.remotes.cancel(entry)
+        gateway.remotes.cancel(entry)
+        assert gateway.remotes.table == []
+        assert not gateway.pair.near.has_ended
+
     def test_refused_one_is_kept_and_closed(self, gateway):
         with targets.echo() as target:
             entry = gateway.remotes.request(spec(Endpoint("", 0), target.address))

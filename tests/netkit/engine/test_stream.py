@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from netkit.engine import stream as engine
-from netkit.engine.loop import Loop
+from netkit.engine.loop import READ, Loop
 from netkit.engine.stream import SLOT, SLOT_DATA, SLOTS, SshStream
 from netkit.errors import LinkLostError, RemoteProtocolError
 from netkit.wire.messages import KEXINIT
@@ -207,6 +207,28 @@ class TestWaiting:
         with pytest.raises(LinkLostError):
             for _ in range(3):
                 stream.receive()
+
+    @pytest.mark.skipif(not engine.HAS_LOW_WATER, reason="only Linux keeps bytes back")
+    def test_rest_of_a_fast_transfer_is_taken_whatever_else_is_reported(self, ends):
+        stream, two, loop = ends
+        stream.receive()
+        stream.is_bulk = True
+        one, other = socket.socketpair()
+        one.setblocking(False)
+        with one, other:
+            loop.add(one.fileno(), READ, lambda _events: None)
+            two.sendall(b"rest")
+            for _ in range(1000):
+                patience = stream.before_wait(calm=True)
+                other.send(b"x")
+                loop.run_once(wait=True, at_most=patience)
+                stream.impatient()
+                if stream.readable:
+                    break
+            loop.remove(one.fileno())
+        assert stream.readable
+        stream.receive()
+        assert stream.reader.buffered == 4
 
     def test_works_on_sockets_without_such_options(self):
         one, two = socket.socketpair()

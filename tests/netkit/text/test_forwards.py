@@ -225,3 +225,12 @@ def test_reads_as_ssh_does(kind: ForwardKind, text: str):
     (value,) = parse_ssh_g(printed)[f"{kind.value}forward"]
     theirs = parse_config_forward(kind, value)
     assert (theirs.bind, theirs.to) == (ours.bind, ours.to)
+
+
+@pytest.mark.parametrize("text", ["99999:h:80", "80:h:0", "80:h:x"])
+def test_a_wrong_part_is_shown_with_its_forward(text):
+    with pytest.raises(UsageError) as caught:
+        parse_forward(ForwardKind.LOCAL, text)
+    assert caught.value.summary.startswith(f"-L '{text}': ")
+    assert caught.value.code == "bad-address"
+    assert "from" in caught.value.cause

@@ -299,3 +299,31 @@ def test_banner_is_shown_without_control_characters():
         logged_in(server.hop(), server.sock, password="pw", prompter=person),
     ):
         assert person.shown == ["Keep?]0;title? out\n\nreally"]
+
+
+def test_banner_becomes_a_notice_where_nobody_is_asked():
+    said: list[tuple[str, str]] = []
+    with (
+        ScriptedServer(password="pw", banner="Keep out\r\n") as server,
+        logged_in(server.hop(), server.sock, password="pw", log=lambda *both: said.append(both)),
+    ):
+        assert ("gateway-says", "the gateway says: Keep out") in said
+
+
+class TestKeysOfNoUse:
+    def test_they_are_told_once_the_login_succeeded_without_them(self, tmp_path):
+        said: list[str] = []
+        with ScriptedServer(factors=[{"publickey", "password"}], password="pw") as server:
+            hop = server.hop(identities=(tmp_path / "none",), identities_explicit=True)
+            with logged_in(
+                hop, server.sock, password="pw", log=lambda code, _text: said.append(code)
+            ):
+                assert said.count("key-missing") == 1
+
+    def test_they_are_not_told_twice_when_they_are_the_failure(self, tmp_path):
+        said: list[str] = []
+        with ScriptedServer(factors=[{"publickey"}]) as server:
+            hop = server.hop(identities=(tmp_path / "none",), identities_explicit=True)
+            error = fails(hop, server.sock, log=lambda code, _text: said.append(code))
+        assert error.code == "key-missing"
+        assert "key-missing" not in said

@@ -71,7 +71,11 @@ def test_a_named_key_file_is_not_described_twice():
 
 def test_codes():
     assert refused().code == "no-credentials"
-    assert refused(PASSWORD).code == "wrong-password"
+    wrong = refused(PASSWORD)
+    assert wrong.code == "wrong-password"
+    assert wrong.fixes[0].argv == ("netkit", "forward", "...", "--password-stdin")
+    asked = refused(PASSWORD, could_prompt=True)
+    assert asked.fixes[0].argv == ("netkit", "forward", "...")
 
 
 def test_first_factor_is_mentioned():

@@ -73,8 +73,12 @@ def test_strangers(says, then, code):
     assert isinstance(error, GatewayUnreachableError)
     assert error.code == code
     assert error.exit_code == 4
+    assert str(error) == error.summary
+    assert error.summary.startswith("g:22: ")
     assert error.summary.isprintable()
     assert error.cause.isprintable()
+    if code in {"not-ssh", "silent-port", "banner-flood"}:
+        assert error.fixes[0].argv == ("ssh", "-v", "-p", "22", "u@g")
 
 
 def test_timeout_bounds_the_whole_exchange():
