@@ -122,6 +122,12 @@ class HostKeyCheck:
                     f"the host key of {self._shown} was not accepted",
                     code="host-key-declined",
                     cause=f"it shows {kind} {print_}",
+                    fixes=(
+                        Fix(
+                            ("netkit", "forward", "..."),
+                            note="asks again, once its administrator confirmed the fingerprint",
+                        ),
+                    ),
                 )
         raise HostKeyError(
             f"the host key of {self._shown} is unknown",
