@@ -263,7 +263,9 @@ class Link:
         self.flows.discard(flow)
         failure = classify_open_failure(event.reason, event.text)
         said = printable(event.text, 200)
-        self.report.failed(flow, failure_code(failure), f"{failure.value} ({said})")
+        # sshd's own words for a refusal are "open failed", which adds nothing.
+        reason = f"{failure.value} ({said})" if said not in ("", "open failed") else failure.value
+        self.report.failed(flow, failure_code(failure), reason)
 
     def _open_request(self, event: m.OpenRequest) -> None:
         if self.on_open is None:

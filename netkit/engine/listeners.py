@@ -60,6 +60,7 @@ class Listener:
         self._loop: Loop | None = None
         self._accepted: Accepted | None = None
         self._pause: Timer | None = None
+        self._told = False
         self._on_exhausted: Callable[[str], None] | None = None
 
     def listen(self) -> None:
@@ -131,6 +132,7 @@ class Listener:
                     return
                 # ECONNABORTED and what accept(2) passes on from the network: the next one.
                 continue
+            self._told = False
             sock.setblocking(False)
             if not INHERITS_NODELAY and sock.family != getattr(socket, "AF_UNIX", None):
                 # Refused on some systems once the client has left: reading will tell.
@@ -143,7 +145,8 @@ class Listener:
         loop = self._loop
         if loop is None:
             return
-        if self._on_exhausted is not None:
+        if self._on_exhausted is not None and not self._told:
+            self._told = True
             self._on_exhausted(f"{error.strerror}: new connections wait until some end")
         self._pause = loop.call_later(EMFILE_PAUSE, self._resume)
 

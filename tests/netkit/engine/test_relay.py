@@ -281,7 +281,12 @@ class TestReports:
                 one.sendall(b"a")
                 assert read_exactly(two, 1) == b"a"
                 held, release = threading.Event(), threading.Event()
-                pair.near.loop.post(lambda: held.set() or release.wait(10))
+
+                def hold() -> None:
+                    held.set()
+                    release.wait(10)
+
+                pair.near.loop.post(hold)
                 assert held.wait(10)
                 one.sendall(b"abc")
                 one.send(b"!", socket.MSG_OOB)
