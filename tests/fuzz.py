@@ -7,6 +7,9 @@ import sys
 
 from support.fuzz import fuzz
 from support.fuzz_targets import TARGETS
+from support.fuzz_wire import WIRE_TARGETS
+
+EVERY = (*TARGETS, *WIRE_TARGETS)
 
 
 def main() -> int:
@@ -14,9 +17,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120, help="in all, shared evenly (120)")
     parser.add_argument("--seed", type=int, default=0, help="start of the random numbers (0)")
-    parser.add_argument("--only", choices=[target.name for target in TARGETS], help="one target")
+    parser.add_argument("--only", choices=[target.name for target in EVERY], help="one target")
     options = parser.parse_args()
-    chosen = [target for target in TARGETS if options.only in (None, target.name)]
+    chosen = [target for target in EVERY if options.only in (None, target.name)]
     findings = 0
     for target in chosen:
         outcome = fuzz(target, seconds=options.seconds / len(chosen), seed=options.seed)

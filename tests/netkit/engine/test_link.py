@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 
 import pytest
 
 from netkit.engine import link as engine
-from netkit.engine.link import BUDGET, RekeyDueError
+from netkit.engine.link import BUDGET, Link, RekeyDueError
+from netkit.engine.loop import READ
+from netkit.engine.stream import HAS_LOW_WATER
 from netkit.errors import LinkLostError, RemoteProtocolError
 from netkit.events import FlowOpened, Notice
 from netkit.wire import messages as wire
 from netkit.wire import packets
 from netkit.wire.messages import string, u32
-from support.links import LinkPair, drive, play
+from support.links import LinkPair, drive, play, tcp_pair
 from support.tunnels import outcome, read_exactly
 from support.waiting import wait_until
 
@@ -221,6 +225,31 @@ class TestEnd:
 
 
 class TestTurns:
+    @pytest.mark.skipif(not HAS_LOW_WATER, reason="only Linux keeps bytes back")
+    def test_rest_of_a_fast_transfer_is_taken_whatever_else_is_reported(self):
+        one, two = tcp_pair()
+        noisy, other = socket.socketpair()
+        link = Link(one)
+        with two, noisy, other:
+            link._turn(more=True)
+            link.stream.receive()
+            link.stream.is_bulk = True
+
+            def again(_events: int) -> None:
+                noisy.recv(10)
+                other.send(b"x")
+
+            link.loop.add(noisy.fileno(), READ, again)
+            other.send(b"x")
+            link.stream.before_wait(calm=True)
+            two.sendall(b"rest")
+            deadline = time.monotonic() + 2
+            while not link.stream.received and time.monotonic() < deadline:
+                link._turn(more=False)
+            link.loop.remove(noisy.fileno())
+            assert link.stream.received == 4
+        link.end(None)
+
     def test_more_packets_than_are_parsed_at_once(self, pair, monkeypatch):
         """Local sockets get their turn between; nothing is lost or stuck."""
         monkeypatch.setattr(engine, "MAX_PARSE", 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 
 import pytest
 
@@ -213,18 +214,21 @@ class TestWaiting:
         stream, two, loop = ends
         stream.receive()
         stream.is_bulk = True
+        stream.last_received = loop.now
+        stream.impatient()
+        assert not stream.readable
         one, other = socket.socketpair()
         one.setblocking(False)
         with one, other:
             loop.add(one.fileno(), READ, lambda _events: None)
             two.sendall(b"rest")
-            for _ in range(1000):
+            deadline = time.monotonic() + 2
+            while not stream.readable and time.monotonic() < deadline:
                 patience = stream.before_wait(calm=True)
                 other.send(b"x")
                 loop.run_once(wait=True, at_most=patience)
+                one.recv(10)
                 stream.impatient()
-                if stream.readable:
-                    break
             loop.remove(one.fileno())
         assert stream.readable
         stream.receive()
