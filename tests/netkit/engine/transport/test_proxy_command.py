@@ -20,8 +20,19 @@ from support.waiting import wait_until
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
 
 
+_OTHERS: set[psutil.Process] = set()
+
+
+@pytest.fixture(autouse=True)
+def _know_the_others():
+    """Servers of wider fixtures are children of this process too."""
+    _OTHERS.clear()
+    _OTHERS.update(psutil.Process().children())
+
+
 def children() -> list[psutil.Process]:
-    return psutil.Process().children()
+    """The processes that the test has started."""
+    return [child for child in psutil.Process().children() if child not in _OTHERS]
 
 
 def test_login_through_a_command(tmp_path):
