@@ -164,8 +164,7 @@ class SshStream:
 
         A report before the packet at the front is whole is a wake-up for nothing, and there are
         many in a bulk transfer (socket(7) SO_RCVLOWAT).  Short packets are not worth the call.  In
-        the middle of a fast transfer several packets at a time do: a wake-up for each would cost
-        the sender more than the packet.
+        the middle of a fast transfer several packets at a time do.
         """
         if self._unacknowledged:
             self._unacknowledged = False

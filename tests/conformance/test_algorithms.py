@@ -48,7 +48,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory):
         yield running
 
 
-def check(hop, **expected: str) -> None:
+def check(hop, host_key: str = "", **expected: str) -> None:
     """Move a MiB each way and see that the link has what was asked for."""
     size = 1 << 20
     with targets.half_close() as half, targets.source(size) as source:
@@ -61,6 +61,10 @@ def check(hop, **expected: str) -> None:
             with run.connect(1) as sock:
                 sock.shutdown(1)
                 assert hashlib.sha256(read_all(sock)).hexdigest() == (targets.pattern_digest(size))
+            if host_key:
+                agreed = run.tunnel._chain[-1].transport.agreed
+                assert agreed is not None
+                assert agreed.host_key == host_key
             up = run.events.wait(LinkUp)
             for name, value in expected.items():
                 assert getattr(up, name) == value
@@ -94,7 +98,7 @@ def test_key_exchange(everything: TestGateway, kex: str):
     "kind", ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"]
 )
 def test_host_key(everything: TestGateway, kind: str):
-    check(everything.hop(host_key_algorithms=(kind,)))
+    check(everything.hop(host_key_algorithms=(kind,)), host_key=kind)
 
 
 @pytest.mark.parametrize("name", ["dropbear", "asyncssh", "netkit"])
