@@ -25,6 +25,7 @@ from pathlib import Path
 from netkit.errors import ConfigError, ResourceError, UsageError
 from netkit.model import Fix, Gateway, TunnelSpec
 from netkit.plan.chain import Environment, walk
+from netkit.plan.hops import WINDOWS_AGENT
 from netkit.text.ssh_config import ConfigFile, Options, parse_ssh_g, resolve
 from netkit.text.ssh_lines import MAX_FILE
 from netkit.text.ssh_tokens import LocalFacts, expand_home, variables_in
@@ -82,6 +83,11 @@ def read_environment(
         ssh=program,
         windows=_WINDOWS,
     )
+
+
+def agent_path() -> str:
+    """Return where the agent of this login is, whatever ssh_config says; empty for none."""
+    return os.environ.get("SSH_AUTH_SOCK", "") or (WINDOWS_AGENT if _WINDOWS else "")
 
 
 def _local_facts(home: Path | None) -> LocalFacts:

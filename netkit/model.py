@@ -7,6 +7,7 @@ RFCs and of ssh(1): gateway, hop, forward, bind, flow.
 from __future__ import annotations
 
 import enum
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -168,10 +169,32 @@ class Plan:
 class Fix:
     """A command that mends a fault.  ``where`` is ``here``, ``gateway`` or ``network``.
 
-    ``...`` in ``argv`` stands for the words of the command that failed.
+    ``...`` in ``argv`` stands for the words of the command that failed.  ``persistent`` says
+    whether it outlives a restart of the machine it changes; ``undo`` takes it back (empty: it
+    changes nothing, or nothing takes it back).
     """
 
     argv: tuple[str, ...]
     where: str = "here"
     note: str = ""
     needs_admin: bool = False
+    persistent: bool = False
+    undo: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command as it can be typed into a POSIX shell."""
+        return shlex.join(self.argv)
+
+    def __str__(self) -> str:
+        """Return the command, with what else to know about it in brackets."""
+        notes = []
+        if self.where != "here":
+            notes.append(f"on the {self.where}")
+        if self.needs_admin and self.argv[:1] != ("sudo",):
+            notes.append("as administrator")
+        if self.note:
+            notes.append(self.note)
+        if not self.argv:
+            return "; ".join(notes)
+        return f"{self.command}   ({'; '.join(notes)})" if notes else self.command

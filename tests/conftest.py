@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 import hypothesis
 import pytest
 
-from support import leaks, peers
+from support import doctor, leaks, peers
 
 # Time per example says more about the machine than about the code; pytest-timeout bounds a test.
 hypothesis.settings.register_profile("fast", max_examples=50, deadline=None)
@@ -85,7 +85,17 @@ def _guard(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Count what was not tested here, and say what to install."""
+    """Print the faults that the doctor found; count what was not tested, and why."""
+    rows = [
+        str(value)
+        for report in terminalreporter.stats.get("passed", [])
+        for name, value in report.user_properties
+        if name == doctor.ROWS
+    ]
+    if rows:
+        terminalreporter.section(f"{len(rows)} faults: fault -> codes found -> hidden")
+        for row in rows:
+            terminalreporter.line(row)
     skipped = terminalreporter.stats.get("skipped", [])
     lines = peers.summary(str(report.longrepr) for report in skipped)
     if lines:

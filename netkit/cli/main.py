@@ -30,6 +30,7 @@ META_OUTPUT = "netkit.output"
 COMMANDS = {
     "completion": "Print the completion script for a shell.",
     "demo": "Show it working: a gateway, a target and a forward, all on this machine.",
+    "doctor": "Find what is wrong, and the command that mends it.",
     "forward": "Carry connections through a gateway.",
     "gateway": "Run a small SSH server to tunnel through, for trials and tests.",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from netkit import events
@@ -80,17 +79,7 @@ def bug_lines(error: BaseException, *, traceback: str = "") -> list[str]:
 
 def fix_text(fix: Fix) -> str:
     """Return a fix as the command to type, with what else to know about it in brackets."""
-    notes = []
-    if fix.where != "here":
-        notes.append(f"on the {fix.where}")
-    if fix.needs_admin and fix.argv[:1] != ("sudo",):
-        notes.append("as administrator")
-    if fix.note:
-        notes.append(fix.note)
-    command = shlex.join(fix.argv)
-    if not command:
-        return clean("; ".join(notes))
-    return clean(f"{command}   ({'; '.join(notes)})" if notes else command)
+    return clean(str(fix))
 
 
 def _default_fix(error: NetkitError, command: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from diagnostics.system import System
     from netkit.errors import NetkitError
     from netkit.events import Event
     from netkit.model import Address, Endpoint, ForwardSpec, Plan, TunnelSpec
@@ -77,6 +78,19 @@ class GatewayMaker(Protocol):
     ) -> GatewayLike: ...
 
 
+class MachineMaker(Protocol):
+    """Makes the machine that the doctor examines, and the gateway of ``spec`` with it."""
+
+    def __call__(
+        self,
+        spec: TunnelSpec | None,
+        *,
+        prompter: Prompter | None,
+        password: str | None,
+        progress: Callable[[str], None] | None,
+    ) -> System: ...
+
+
 def _plan(spec: TunnelSpec) -> Plan:
     from netkit.environment import read_environment
     from netkit.plan import make_plan
@@ -117,6 +131,19 @@ def _gateway(
     )
 
 
+def _machine(
+    spec: TunnelSpec | None,
+    *,
+    prompter: Prompter | None,
+    password: str | None,
+    progress: Callable[[str], None] | None,
+) -> System:
+    from diagnostics.real_system import RealSystem
+    from netkit.doctor.gateway import GatewayExaminer
+
+    return RealSystem(GatewayExaminer(spec, prompter=prompter, password=password), progress)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The ports, with the real implementations as defaults."""
@@ -124,3 +151,4 @@ class Services:
     plan: Callable[[TunnelSpec], Plan] = _plan
     tunnel: TunnelMaker = _tunnel
     gateway: GatewayMaker = _gateway
+    machine: MachineMaker = _machine

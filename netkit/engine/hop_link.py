@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from netkit.engine.link import Link
 from netkit.engine.open_socket import open_socket
+from netkit.engine.witness import Witness
 from netkit.errors import GatewayUnreachableError, NetkitError
 from netkit.events import Event, LinkUp
 from netkit.model import Endpoint, Hop
@@ -68,10 +69,18 @@ class HopLink:
         self.connection.close()
 
 
-def connect(hop: Hop, through: Link | None, company: Company, *, observe: bool) -> HopLink:
+def connect(
+    hop: Hop,
+    through: Link | None,
+    company: Company,
+    *,
+    observe: bool,
+    witness: Witness | None = None,
+) -> HopLink:
     """Reach ``hop``, directly or ``through`` the link before it, and log in.
 
     ``observe`` says whether the link's flows are reported: those of the last hop are.
+    ``witness`` is told what shows on the way.
 
     Raises:
         NetkitError: what failed; nothing is left behind.
@@ -79,9 +88,15 @@ def connect(hop: Hop, through: Link | None, company: Company, *, observe: bool) 
     # paramiko is loaded when it is needed, not when netkit is imported.
     from netkit.engine.transport import packetizer, session  # noqa: PLC0415
 
+    witness = witness or Witness(hop.alias)
     began = time.monotonic()
-    connection = _reach(hop, through, company)
+    try:
+        connection = _reach(hop, through, company)
+    finally:
+        witness.seconds_tcp = time.monotonic() - began
+    witness.connected(connection.sock, direct=through is None and not hop.proxy_command)
     link = Link(connection.sock, observer=company.emit if observe else None)
+    link.on_debug = witness.heard
     try:
         transport = session.establish(
             hop,
@@ -91,6 +106,7 @@ def connect(hop: Hop, through: Link | None, company: Company, *, observe: bool) 
             password=company.password if observe else None,
             log=company.notice,
             cancelled=company.cancelled,
+            witness=witness,
         )
     except BaseException as error:
         link.end(None)
@@ -110,7 +126,8 @@ def _reach(hop: Hop, through: Link | None, company: Company) -> Connection:
     if through is None:
         return dial(hop, cancelled=company.cancelled, log=company.notice)
     target = Endpoint(hop.host, hop.port)
-    return Connection(open_socket(through, target, OPEN_TIME), str(target))
+    sock = open_socket(through, target, OPEN_TIME, company.cancelled)
+    return Connection(sock, str(target))
 
 
 def _more_precise(told: NetkitError, seen: NetkitError) -> NetkitError:

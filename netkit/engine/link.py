@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from netkit.engine.held import HeldFlows
 from netkit.engine.keepalive import KeepaliveClock
 from netkit.engine.loop import Loop
+from netkit.engine.memory_channel import MemoryChannel
 from netkit.engine.relay import Flow, Opening
 from netkit.engine.reporter import Reporter
 from netkit.engine.stream import QUICK_NEW_CHANNEL, SshStream
@@ -27,9 +28,7 @@ from netkit.model import ForwardSpec, Keepalive
 from netkit.wire import mux as m
 from netkit.wire.channel import Channel
 from netkit.wire.messages import DEBUG, DISCONNECT, IGNORE, PROHIBITED, Fields, string, u32
-from netkit.wire.open_failures import classify_open_failure, failure_code
 from netkit.wire.pacing import Attention
-from netkit.wire.untrusted import printable
 from netkit.wire.window import WindowBudget
 
 log = logging.getLogger("netkit.link")
@@ -68,7 +67,8 @@ class Link:
         attention: which flow is interactive, and the limits that sets to the others.
         handshakes: sockets and channels that are no flow yet, or no more.
         on_open: called with every channel the peer wants to open; refused where it is None.
-        on_request: called with every channel request for channels that carry no flow.
+        on_request: called with every channel request that the channel's user does not take;
+            returns whether it answered.
         on_global: called with every global request; returns whether it answered.
         on_ended: called once, in the loop's thread, with the reason.
     """
@@ -94,7 +94,7 @@ class Link:
         self.rekeying = False
         self.disconnect: tuple[int, str] | None = None
         self.on_open: Callable[[m.OpenRequest], None] | None = None
-        self.on_request: Callable[[m.ChannelRequest], None] | None = None
+        self.on_request: Callable[[m.ChannelRequest], bool] | None = None
         self.on_global: Callable[[m.GlobalRequest], bool] | None = None
         self.on_debug: Callable[[str], None] | None = None
         self.on_ended: Callable[[NetkitError | None], None] | None = None
@@ -111,6 +111,7 @@ class Link:
         self._keepalive = KeepaliveClock(self)
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.Data: self._data,
+            m.ExtendedData: self._extended_data,
             m.Opened: self._opened,
             m.OpenFailed: self._open_failed,
             m.OpenRequest: self._open_request,
@@ -247,25 +248,25 @@ class Link:
         """Data that nobody wants (any more): credit it."""
         self.mux.taken(event.channel, len(event.view))
 
+    def _extended_data(self, event: m.ExtendedData) -> None:
+        event.channel.user.extended(event.kind, event.view)
+
     def _opened(self, event: m.Opened) -> None:
-        flow: Flow | None = event.channel.user
-        if flow is not None:
+        user: Flow | MemoryChannel | None = event.channel.user
+        if user is not None:
             self.stream.acknowledge_soon(QUICK_NEW_CHANNEL)
-            # It may end in the next call, when the local side has left.
-            self.report.opened(flow)
-            flow.opened()
+            if isinstance(user, Flow):
+                # It may end in the next call, when the local side has left.
+                self.report.opened(user)
+            user.opened()
 
     def _open_failed(self, event: m.OpenFailed) -> None:
-        flow: Flow | None = event.channel.user
-        if flow is None:
-            return
-        flow.open_failed(event.reason, event.text)
-        self.flows.discard(flow)
-        failure = classify_open_failure(event.reason, event.text)
-        said = printable(event.text, 200)
-        # sshd's own words for a refusal are "open failed", which adds nothing.
-        reason = f"{failure.value} ({said})" if said not in ("", "open failed") else failure.value
-        self.report.failed(flow, failure_code(failure), reason)
+        user: Flow | MemoryChannel | None = event.channel.user
+        if user is not None:
+            user.open_failed(event.reason, event.text)
+        if isinstance(user, Flow):
+            self.flows.discard(user)
+            self.report.refused(user, event.reason, event.text)
 
     def _open_request(self, event: m.OpenRequest) -> None:
         if self.on_open is None:
@@ -282,9 +283,11 @@ class Link:
             event.channel.user.peer_closed()
 
     def _writable(self, event: m.Writable) -> None:
-        flow: Flow | None = event.channel.user
-        if flow is not None and (flow.readable or flow.prefix):
-            self.ready[flow] = None
+        user: Flow | MemoryChannel | None = event.channel.user
+        if isinstance(user, MemoryChannel):
+            user.writable()
+        elif user is not None and (user.readable or user.prefix):
+            self.ready[user] = None
 
     def measured(self, round_trip: float) -> None:
         """Take note of a round trip in seconds; the shortest tells what the path is like."""
@@ -293,13 +296,17 @@ class Link:
         self.attention.measured(self.round_trip, self.peer_version)
 
     def _channel_request(self, event: m.ChannelRequest) -> None:
-        if event.channel.user is None and self.on_request is not None:
-            self.on_request(event)
-        elif event.want_reply:
+        user = event.channel.user
+        taken = isinstance(user, MemoryChannel) and user.requested(event)
+        if not taken and self.on_request is not None:
+            taken = self.on_request(event)
+        if not taken and event.want_reply:
             self.mux.answer(event.channel, ok=False)
 
     def _channel_reply(self, event: m.ChannelReply) -> None:
-        log.debug("channel request on %r answered: %s", event.channel, event.ok)
+        user = event.channel.user
+        if isinstance(user, MemoryChannel):
+            user.replied(ok=event.ok)
 
     def _global_request(self, event: m.GlobalRequest) -> None:
         if self.on_global is not None and self.on_global(event):

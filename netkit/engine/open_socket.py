@@ -8,7 +8,7 @@ import threading
 from netkit.engine.dynamic import direct_tcpip
 from netkit.engine.link import Link
 from netkit.engine.relay import Flow
-from netkit.errors import LinkLostError, OpenError
+from netkit.errors import GatewayUnreachableError, LinkLostError, OpenError
 from netkit.model import Endpoint
 from netkit.wire.open_failures import classify_open_failure, failure_code
 from netkit.wire.untrusted import printable
@@ -34,12 +34,15 @@ class _Waiter:
         return None
 
 
-def open_socket(link: Link, target: Endpoint, timeout: float) -> socket.socket:
+def open_socket(
+    link: Link, target: Endpoint, timeout: float, cancelled: threading.Event | None = None
+) -> socket.socket:
     """Return a blocking socket that is connected to ``target`` as the gateway reaches it.
 
     Raises:
         OpenError: the gateway could not or would not connect, or not within ``timeout`` seconds.
         LinkLostError: the link ended meanwhile.
+        GatewayUnreachableError: ``cancelled`` was set meanwhile.
     """
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -52,7 +55,7 @@ def open_socket(link: Link, target: Endpoint, timeout: float) -> socket.socket:
         flow = link.run(lambda: link.start_flow(ours, "direct-tcpip", data, None, waiter))
         started = True
         flow.target = str(target)
-        _wait(link, waiter, target, timeout)
+        _wait(link, waiter, target, timeout, cancelled)
     except BaseException:
         theirs.close()
         if not started:
@@ -61,10 +64,18 @@ def open_socket(link: Link, target: Endpoint, timeout: float) -> socket.socket:
     return theirs
 
 
-def _wait(link: Link, waiter: _Waiter, target: Endpoint, timeout: float) -> None:
+def _wait(
+    link: Link,
+    waiter: _Waiter,
+    target: Endpoint,
+    timeout: float,
+    cancelled: threading.Event | None,
+) -> None:
     waited = 0.0
     while not waiter.done.wait(min(0.2, timeout)):
         waited += 0.2
+        if cancelled is not None and cancelled.is_set():
+            raise GatewayUnreachableError("connecting was cancelled", code="cancelled")
         if link.has_ended:
             raise link.error or LinkLostError("the link was closed", code="link-lost")
         if waited >= timeout:

@@ -31,18 +31,22 @@ REPLY_TIME = 30.0
 
 _OVERRIDDEN = re.compile(r'Forwarding listen address "([^"]*)" overridden by server GatewayPorts')
 
+Accept = Callable[["OpenRequest", str], None]
+
 
 @dataclass(slots=True)
 class RemoteListener:
     """One remote forward as the gateway runs it; ``port`` is the allocated one.
 
     A cancelled one stays as long as the gateway has not confirmed that, and is given nothing.
+    ``accept`` takes its channels, with the address they came from, in place of a local target.
     """
 
     forward: ForwardSpec
     host: str
     port: int
     cancelled: bool = False
+    accept: Accept | None = None
 
     @property
     def address(self) -> Endpoint | UnixPath:
@@ -82,8 +86,13 @@ class RemoteForwards:
 
     # --- asking ---
 
-    def request(self, forward: ForwardSpec) -> RemoteListener:
+    def request(
+        self, forward: ForwardSpec, *, accept: Accept | None = None, limit: float | None = None
+    ) -> RemoteListener:
         """Ask the gateway to listen; from any other thread.
+
+        Waits for the answer for ``limit`` seconds, `REPLY_TIME` by default.
+        ``accept`` is called in the loop's thread with what comes, and confirms or refuses it.
 
         Raises:
             RemoteForwardError: it refused, or gave no answer.
@@ -93,10 +102,10 @@ class RemoteForwards:
 
         def reply(ok: bool, data: bytes) -> None:  # noqa: FBT001 (a wire field)
             if ok:
-                entered.append(self._enter(forward, data))
+                entered.append(self._enter(forward, data, accept))
 
         kind, data = _request_of(forward)
-        self._ask(kind, data, reply, f"whether it listens on {forward.bind}")
+        self._ask(kind, data, reply, f"whether it listens on {forward.bind}", limit)
         if not entered:
             raise _refused(forward)
         if isinstance(forward.bind, Endpoint) and not _is_loopback(forward.bind.host):
@@ -108,7 +117,7 @@ class RemoteForwards:
             )
         return entered[0]
 
-    def cancel(self, listener: RemoteListener) -> None:
+    def cancel(self, listener: RemoteListener, *, limit: float | None = None) -> None:
         """Have the gateway stop listening; open connections go on.  From any other thread.
 
         Raises:
@@ -124,7 +133,7 @@ class RemoteForwards:
 
         listener.cancelled = True
         kind, data = _cancel_of(listener)
-        self._ask(kind, data, reply, f"whether it still listens on {listener.address}")
+        self._ask(kind, data, reply, f"whether it still listens on {listener.address}", limit)
         if not done[0]:
             raise RemoteForwardError(
                 f"the gateway refused to stop listening on {listener.address}",
@@ -139,7 +148,14 @@ class RemoteForwards:
                 listener.cancelled = True
                 self.link.ask(*_cancel_of(listener), _ignore)
 
-    def _ask(self, kind: str, data: bytes, reply: Callable[[bool, bytes], None], what: str) -> None:
+    def _ask(
+        self,
+        kind: str,
+        data: bytes,
+        reply: Callable[[bool, bytes], None],
+        what: str,
+        limit: float | None,
+    ) -> None:
         """Make a global request and wait until ``reply`` was called, or raise."""
         answered = threading.Event()
 
@@ -153,14 +169,14 @@ class RemoteForwards:
             waited += 0.2
             if self.link.has_ended:
                 raise self.link.error or LinkLostError("the link was closed", code="stopped")
-            if waited >= REPLY_TIME:
+            if waited >= (REPLY_TIME if limit is None else limit):
                 raise RemoteForwardError(
                     f"the gateway did not say {what}", code="remote-forward-unanswered"
                 )
 
-    def _enter(self, forward: ForwardSpec, data: bytes) -> RemoteListener:
+    def _enter(self, forward: ForwardSpec, data: bytes, accept: Accept | None) -> RemoteListener:
         if isinstance(forward.bind, UnixPath):
-            listener = RemoteListener(forward, forward.bind.path, 0)
+            listener = RemoteListener(forward, forward.bind.path, 0, accept=accept)
             self.table.append(listener)
             return listener
         port = forward.bind.port
@@ -168,7 +184,7 @@ class RemoteForwards:
             port = Fields(data, 0).u32()
             if not 0 < port < 65536:
                 raise RemoteProtocolError(f"listens on port {port}, which does not exist")
-        listener = RemoteListener(forward, _wire_host(forward.bind.host), port)
+        listener = RemoteListener(forward, _wire_host(forward.bind.host), port, accept=accept)
         self.table.append(listener)
         return listener
 
@@ -200,6 +216,8 @@ class RemoteForwards:
             return
         if listener is None or listener.cancelled:
             self.link.mux.refuse(request.channel, PROHIBITED, "this forward was not asked for")
+        elif listener.accept is not None:
+            listener.accept(request, source)
         elif listener.forward.to is None:
             ReverseProxy(self.link, self.dialer, request.channel, listener.forward, source)
         else:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
+from netkit.wire.open_failures import classify_open_failure, failure_code
+from netkit.wire.untrusted import printable
 
 if TYPE_CHECKING:
     from netkit.engine.relay import Flow
@@ -41,6 +43,14 @@ class Reporter:
                     reason=reason,
                 )
             )
+
+    def refused(self, flow: Flow, reason: int, text: str) -> None:
+        """The peer refused a flow's channel; ``reason`` as in RFC 4254 section 5.1."""
+        failure = classify_open_failure(reason, text)
+        said = printable(text, 200)
+        # sshd's own words for a refusal are "open failed", which adds nothing.
+        why = f"{failure.value} ({said})" if said not in ("", "open failed") else failure.value
+        self.failed(flow, failure_code(failure), why)
 
     def closed(self, flow: Flow, now: float, error: str) -> None:
         """A flow has ended."""

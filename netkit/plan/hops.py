@@ -27,7 +27,7 @@ _POLICIES = {
     "false": HostKeyPolicy.ACCEPT_NEW,
     "off": HostKeyPolicy.ACCEPT_NEW,
 }
-_WINDOWS_AGENT = r"\\.\pipe\openssh-ssh-agent"
+WINDOWS_AGENT = r"\\.\pipe\openssh-ssh-agent"
 _DEFAULT_TIMEOUT = 30.0
 
 
@@ -134,7 +134,7 @@ class Planner:
         variables = self.environment.local.variables
         default = variables.get("SSH_AUTH_SOCK", "")
         if not default and self.environment.windows:
-            default = _WINDOWS_AGENT
+            default = WINDOWS_AGENT
         value = first(self.options, "identityagent", "SSH_AUTH_SOCK")
         if value == "SSH_AUTH_SOCK":
             return default

@@ -30,6 +30,8 @@ class Channel:
         send_window: bytes we may send now.
         send_packet: most bytes of data the peer takes in one message.
         sending: data may be sent: the channel is open, and neither EOF nor CLOSE has gone out.
+        wants_extended: extended data is told as an event, to be credited as data is; it is
+            dropped otherwise.
         user: whatever the caller attached; the mux never looks at it.
     """
 
@@ -50,6 +52,7 @@ class Channel:
         "sending",
         "state",
         "user",
+        "wants_extended",
         "window",
     )
 
@@ -72,6 +75,7 @@ class Channel:
         self.incoming = False
         self.replies = 0
         self.dropped = 0
+        self.wants_extended = False
         self.user: Any = None
 
     @property

@@ -36,6 +36,7 @@ from netkit.wire.mux_events import (
     Data,
     Eof,
     Event,
+    ExtendedData,
     GlobalReply,
     GlobalRequest,
     Opened,
@@ -58,6 +59,7 @@ __all__ = [
     "Data",
     "Eof",
     "Event",
+    "ExtendedData",
     "GlobalReply",
     "GlobalRequest",
     "Mux",
@@ -176,13 +178,14 @@ class Mux:
         return length > 0 and not channel.close_sent
 
     def _extended_data(self, fields: Fields) -> Event | None:
-        """Count, credit and drop: forwards have no second stream (RFC 4254 section 5.2)."""
+        """Count; credit and drop where it is not wanted, as by forwards (RFC 4254 section 5.2)."""
         channel = self._channel(fields)
-        fields.u32()
-        length = len(fields.string())
-        if self._receive(channel, length):
-            channel.dropped += length
-            self._adjust(channel, channel.window.take(length))
+        kind, view = fields.u32(), fields.string()
+        if self._receive(channel, len(view)):
+            if channel.wants_extended:
+                return ExtendedData(channel, kind, view)
+            channel.dropped += len(view)
+            self._adjust(channel, channel.window.take(len(view)))
         return None
 
     def _channel(self, fields: Fields) -> Channel:

@@ -14,6 +14,17 @@ class Data(NamedTuple):
     view: memoryview
 
 
+class ExtendedData(NamedTuple):
+    """Data of a second stream (``kind`` 1 is stderr), where the channel's user wants it.
+
+    ``view`` is valid only until the next packet is received.
+    """
+
+    channel: Channel
+    kind: int
+    view: memoryview
+
+
 class Opened(NamedTuple):
     """The peer confirmed a channel of ours."""
 
@@ -89,6 +100,7 @@ class GlobalReply(NamedTuple):
 
 Event = (
     Data
+    | ExtendedData
     | Opened
     | OpenFailed
     | OpenRequest

@@ -45,6 +45,7 @@ PEERS = {
         ("freerdp-shadow-cli", "freerdp-shadow-cli3"), "freerdp2-shadow-x11"
     ),
     "ip": Peer(("ip",), "iproute2"),
+    "lsof": Peer(("lsof",), "lsof"),
     "nft": Peer(("nft",), "nftables"),
     "plink": Peer(("plink",), "putty-tools"),
     "puttygen": Peer(("puttygen",), "putty-tools"),

@@ -5,7 +5,8 @@
         sshd.wait_log(r"Accepted publickey")
         sock = sshd.pipe()            # a socket to a fresh `sshd -i`, no port involved
 
-Keyword options are sshd_config words; a tuple or list repeats the word.
+Keyword options are sshd_config words; a tuple or list repeats the word.  ``prefix`` are words to
+start it with, such as `support.netns.Namespace.prefix`, and ``host`` is its address in there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
+from netkit.model import Endpoint
 from support.peers import require
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class Sshd:
     """An sshd with keys and configuration of its own.
 
     Attributes:
-        port: where it listens on 127.0.0.1; 0 with ``tcp=False``.
+        host, port: where it listens, 127.0.0.1 unless asked; port 0 with ``tcp=False``.
         user: who may log in (the user who runs the tests).
         client_key: a private key that is in ``authorized_keys``.
     """
@@ -72,12 +74,15 @@ class Sshd:
         tcp: bool = True,
         host_keys: Sequence[str] = ("ed25519",),
         extra: Sequence[str] = (),
+        host: str = "127.0.0.1",
+        prefix: Sequence[str] = (),
         **options: str | Sequence[str],
     ) -> None:
         self.binary = require("sshd")
         self.dir = tmp_path / f"sshd-{id(self):x}"
         self.dir.mkdir(parents=True)
         self.user = getpass.getuser()
+        self.host = host
         self.port = 0
         self.host_key_files = [
             make_key(self.dir / f"host_{kind}", kind, *(("-b", "2048") if kind == "rsa" else ()))
@@ -90,6 +95,7 @@ class Sshd:
         self._tcp = tcp
         self._options = options
         self._extra = tuple(extra)
+        self._prefix = tuple(prefix)
         self._log: list[str] = []
         self._logged = threading.Condition()
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -136,9 +142,10 @@ class Sshd:
         """``type base64`` of a host key."""
         return public_line(self.host_key_files[index])
 
-    def known_hosts(self, path: Path | None = None, name: str = "127.0.0.1") -> Path:
+    def known_hosts(self, path: Path | None = None, name: str = "") -> Path:
         """Write a known_hosts file that knows this server; ``name`` gets ``[name]:port``."""
         path = path or self.dir / "known_hosts"
+        name = name or self.host
         label = f"[{name}]:{self.port}" if self.port not in (0, 22) else name
         lines = [f"{label} {public_line(key)}\n" for key in self.host_key_files]
         path.write_text("".join(lines))
@@ -175,7 +182,8 @@ class Sshd:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 self.port = probe.getsockname()[1]
-            process = self._spawn(["-D", "-o", f"ListenAddress=127.0.0.1:{self.port}"], None)
+            address = Endpoint(self.host, self.port)
+            process = self._spawn(["-D", "-o", f"ListenAddress={address}"], None)
             if self._started(process):
                 return
             if "in use" not in self.log():
@@ -194,7 +202,7 @@ class Sshd:
     def _spawn(self, mode: list[str], sock: socket.socket | None) -> subprocess.Popen[bytes]:
         stdio = sock.fileno() if sock else subprocess.DEVNULL
         process = subprocess.Popen(
-            [str(self.binary), "-e", "-f", str(self.config), *mode],
+            [*self._prefix, str(self.binary), "-e", "-f", str(self.config), *mode],
             stdin=stdio,
             stdout=stdio,
             stderr=subprocess.PIPE,

@@ -72,13 +72,13 @@ class Agent:
         with contextlib.suppress(OSError):
             self._pipe.close()
 
-    def list_keys(self) -> tuple[AgentKey, ...]:
-        """Return the keys in the agent's order.
+    def list_keys(self, timeout: float = LIST_TIMEOUT) -> tuple[AgentKey, ...]:
+        """Return the keys in the agent's order; wait ``timeout`` seconds for them.
 
         Raises:
             AgentError: the agent does not answer, or not in its protocol.
         """
-        number, fields = self._call(bytes([_REQUEST_IDENTITIES]), LIST_TIMEOUT)
+        number, fields = self._call(bytes([_REQUEST_IDENTITIES]), timeout)
         if number != _IDENTITIES_ANSWER:
             raise AgentError("the SSH agent would not list its keys")
         try:

@@ -51,6 +51,8 @@ HOST_KEYS: Final = (
     "rsa-sha2-256",
 )
 CERT: Final = "-cert-v01@openssh.com"
+STRICT: Final = "kex-strict-s-v00@openssh.com"
+"""Stands among a server's key exchanges: no message may be slipped in (CVE-2023-48795)."""
 
 _PSEUDO_KEX: Final = re.compile(r"(ext-info-[cs]|kex-strict-[cs]-v00@openssh\.com)\Z")
 
@@ -191,6 +193,11 @@ def agree(ours: Offer, theirs: Offer, reverse: Offer) -> tuple[Agreed, Agreed]:
         return Agreed(kex, host_key, cipher, mac, compression)
 
     return one_way(theirs), one_way(reverse)
+
+
+def is_strict(theirs: Offer) -> bool:
+    """Return whether a server offers strict key exchange, which netkit always does."""
+    return STRICT in theirs.kex
 
 
 def is_aead(cipher: str) -> bool:

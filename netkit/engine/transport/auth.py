@@ -26,6 +26,7 @@ from netkit.engine.transport.userauth import (
     UserAuth,
     parse_info_request,
 )
+from netkit.engine.witness import Witness
 from netkit.errors import AuthenticationError, KeyFileError, NetkitError, RemoteProtocolError
 from netkit.model import Hop
 from netkit.prompt import Prompter
@@ -111,6 +112,12 @@ class Login:
             if self._agent:
                 self._agent.close()
             self._userauth.drain()
+
+    def tell(self, witness: Witness) -> None:
+        """Tell what was tried, whatever came of it."""
+        witness.methods = self._state.methods
+        witness.tried = tuple(self._state.tried)
+        witness.faults = tuple(self._credentials.faults) if self._credentials else ()
 
     def _next_method(self) -> str:
         for method in self._hop.auth_methods:

@@ -51,6 +51,7 @@ class SshTransport(Transport):
     Attributes:
         agreed: the algorithms client to server; None before the first key exchange.
         agreed_reverse: those server to client.
+        theirs: what the server offers client to server; None before it did.
         host_key_blob: the key (or certificate) the server proved to own.
         certificate: the parsed certificate, if it is one; its CA has not been judged.
         disconnected: code and text of the server's disconnect message.
@@ -101,6 +102,7 @@ class SshTransport(Transport):
         self.offer = offer
         self.agreed: Agreed | None = None
         self.agreed_reverse: Agreed | None = None
+        self.theirs: Offer | None = None
         self.host_key_blob = b""
         self.certificate: Certificate | None = None
         self.disconnected: tuple[int, str] | None = None
@@ -236,7 +238,8 @@ class SshTransport(Transport):
                 compression=tuple(parsed[f"{side}_compress_algo_list"]),
             )
 
-        self.agreed, self.agreed_reverse = agree(self.offer, offer("client"), offer("server"))
+        self.theirs = offer("client")
+        self.agreed, self.agreed_reverse = agree(self.offer, self.theirs, offer("server"))
         for side, way in (("client", self.agreed), ("server", self.agreed_reverse)):
             if is_aead(way.cipher):
                 # RFC 5647: the MAC lists do not count; paramiko wants a common member all the same

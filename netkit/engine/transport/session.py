@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from netkit.engine.transport import dial_errors
-from netkit.engine.transport.algorithms import offer_for
+from netkit.engine.transport.algorithms import is_strict, offer_for
 from netkit.engine.transport.auth import Login
 from netkit.engine.transport.client import SshTransport, describe_loss, supported_kex
 from netkit.engine.transport.hostkeys import HostKeyCheck
+from netkit.engine.witness import Witness
 from netkit.errors import GatewayUnreachableError
 from netkit.model import Endpoint, Hop
 from netkit.prompt import Prompter
@@ -37,6 +38,7 @@ def establish(
     password: str | None = None,
     log: Callable[[str, str], None] | None = None,
     cancelled: threading.Event | None = None,
+    witness: Witness | None = None,
 ) -> SshTransport:
     """Exchange keys, check the host key and log in over a connected socket.
 
@@ -49,12 +51,14 @@ def establish(
         password: tried once, for ``password`` or a password question.
         log: receives (code, text) of what the user should know and what is no failure.
         cancelled: ends any wait with code ``cancelled`` when set.
+        witness: is told what shows on the way, also where it fails.
 
     Raises:
         NetkitError: of a class and code per cause.  The socket is closed and the transport's
             thread has ended then.
     """
     notice = log or _silent
+    witness = witness or Witness(hop.alias)
     try:
         check = HostKeyCheck(hop, prompter=prompter, log=notice)
         offer = offer_for(
@@ -63,6 +67,7 @@ def establish(
             known_types=check.known.key_types,
             cert=bool(check.known.authorities),
         )
+        witness.ours = offer
         transport = SshTransport(
             sock, offer, packetizer_class=packetizer_class, timeout=hop.connect_timeout
         )
@@ -78,18 +83,37 @@ def establish(
         sock.close()
         raise
     try:
-        _exchange_keys(transport, hop.connect_timeout, cancelled)
+        try:
+            _exchange_keys(transport, hop.connect_timeout, cancelled)
+        finally:
+            _note(transport, witness)
+        witness.stage = "host-key"
         check.check(transport.host_key_blob, transport.certificate, _peer(sock))
+        witness.stage = "auth"
         login = Login(
             transport, hop, prompter=prompter, password=password, log=notice, cancelled=cancelled
         )
-        transport.auth_method = login.run()
+        try:
+            transport.auth_method = login.run()
+        finally:
+            login.tell(witness)
+        witness.stage = "done"
     except BaseException as error:
         transport.shut()
         if isinstance(error, GatewayUnreachableError):
             _name(error, hop)
         raise
     return transport
+
+
+def _note(transport: SshTransport, witness: Witness) -> None:
+    """Tell the witness what the key exchange has shown so far."""
+    witness.server = transport.server_version
+    if witness.server:
+        witness.stage = "kex"
+    witness.theirs, witness.agreed = transport.theirs, transport.agreed
+    witness.strict_kex = None if transport.theirs is None else is_strict(transport.theirs)
+    witness.host_key = transport.host_key_blob
 
 
 _ODD_PORT = {"not-ssh", "silent-port", "banner-flood", "closed-early", "key-exchange-timeout"}

@@ -280,7 +280,14 @@ def test_failure_for_programs():
         "summary": "changed",
         "cause": "c",
         "fixes": [
-            {"argv": ["ssh-keygen", "-R", "gw"], "where": "here", "note": "", "needs_admin": False}
+            {
+                "argv": ["ssh-keygen", "-R", "gw"],
+                "where": "here",
+                "note": "",
+                "needs_admin": False,
+                "persistent": False,
+                "undo": [],
+            }
         ],
         "exit_code": 5,
         "retryable": False,

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from netkit.engine.open_socket import open_socket
-from netkit.errors import LinkLostError, OpenError
+from netkit.errors import GatewayUnreachableError, LinkLostError, OpenError
 from netkit.model import Endpoint
 from support.links import PLATFORMS, LinkPair, play
 from support.tunnels import outcome, read_exactly
@@ -90,3 +90,12 @@ def test_link_that_has_ended():
         assert pair.near.wait(10)
         with pytest.raises(LinkLostError):
             open_socket(pair.near, TARGET, 10)
+
+
+def test_cancelled():
+    with LinkPair(answer=False) as pair:
+        cancelled = threading.Event()
+        cancelled.set()
+        with pytest.raises(GatewayUnreachableError) as caught:
+            open_socket(pair.near, TARGET, 30, cancelled)
+        assert caught.value.code == "cancelled"

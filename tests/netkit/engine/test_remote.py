@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,14 @@ class TestAsking:
         assert word in caught.value.cause
         assert gateway.remotes.table == []
 
+    def test_no_answer_within_the_callers_limit(self, gateway):
+        gateway.answers = False
+        began = time.monotonic()
+        with pytest.raises(RemoteForwardError) as caught:
+            gateway.remotes.request(spec(Endpoint("", 80)), limit=0.2)
+        assert caught.value.code == "remote-forward-unanswered"
+        assert time.monotonic() - began < 5
+
     def test_no_answer(self, gateway, monkeypatch):
         monkeypatch.setattr(engine, "REPLY_TIME", 0.2)
         gateway.answers = False
@@ -151,6 +160,18 @@ class TestIncoming:
                 data = string("/there/s") + string("")
                 with gateway.connect("forwarded-streamlocal@openssh.com", data) as sock:
                     assert read_exactly(sock, 2) == b"hi"
+
+    def test_is_given_to_who_asked(self, gateway):
+        given = []
+
+        def accept(request, source) -> None:
+            given.append((request.kind, source))
+            gateway.pair.near.mux.refuse(request.channel, 4, "seen")
+
+        gateway.remotes.request(spec(Endpoint("", 0), None), accept=accept)
+        with gateway.tcp("localhost", 4001) as sock:
+            assert outcome(sock) == "reset"
+        assert given == [("forwarded-tcpip", "192.0.2.1:5000")]
 
     @pytest.mark.parametrize(
         ("kind", "data"),

@@ -37,6 +37,18 @@ def test_events():
     ]
 
 
+def test_refused():
+    told: list[Event] = []
+    report = Reporter(told.append)
+    report.refused(FLOW, 1, "open failed")
+    report.refused(FLOW, 2, "Connection\nrefused")
+    codes = [event.code for event in told if isinstance(event, FlowFailed)]
+    reasons = [event.reason for event in told if isinstance(event, FlowFailed)]
+    assert codes == ["forwarding-prohibited", "open-failed"]
+    assert "(" not in reasons[0]
+    assert reasons[1].endswith("(Connection refused)")
+
+
 def test_nobody_listens():
     report = Reporter(None)
     report.opened(FLOW)

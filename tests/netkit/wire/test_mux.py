@@ -186,6 +186,18 @@ class TestEvents:
         assert channel.dropped == 4_200
         assert sum(int.from_bytes(message[5:]) for message in said(mux)) == 4_200
 
+    def test_extended_data_that_is_wanted(self) -> None:
+        """It is told, and credited by whoever takes it."""
+        mux, channel = opened(1_000)
+        channel.wants_extended = True
+        event = feed(mux, 95, 0, 1, string(b"oops"))
+        assert isinstance(event, m.ExtendedData)
+        assert (event.channel, event.kind, bytes(event.view)) == (channel, 1, b"oops")
+        assert (channel.dropped, channel.window.left) == (0, 996)
+        assert feed(mux, 95, 0, 1, string(b"")) is None
+        mux.close(channel)
+        assert feed(mux, 95, 0, 1, string(b"x")) is None
+
     def test_no_data_is_no_event(self) -> None:
         """Empty messages are legal, and nothing a caller should have to collect."""
         mux, channel = opened()

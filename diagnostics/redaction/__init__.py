@@ -1,0 +1,1 @@
+"""The pieces of `diagnostics.redact`; nothing else imports them."""

@@ -1,0 +1,1 @@
+"""Reports as text and documents: pure, prints nothing."""
