@@ -13,7 +13,7 @@ MYPY_TESTS := --cache-dir .mypy_cache/tests --allow-untyped-defs --allow-incompl
 PEERS := tests/support/install_peers.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup venv peers demo test check bench fuzz fmt clean
+.PHONY: help setup venv peers demo test check bench fuzz docs fmt clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ bench: setup ## Compare with ssh -L and other peers (ARGS='--help' for choices)
 
 fuzz: venv ## Look for inputs that break the parsers and machines, FUZZ_SECONDS long
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS) $(ARGS)
+
+docs: venv ## Make docs/findings.md and the JSON Schema from their sources
+	$(BIN)/python -m diagnostics.knowledge.book > docs/findings.md
+	$(BIN)/python -c 'import json; from diagnostics.report.document import schema; print(json.dumps(schema(), indent=2))' > docs/doctor.schema.json
 
 fmt: venv ## Format the code, fix what ruff can fix
 	$(BIN)/ruff check --fix-only .

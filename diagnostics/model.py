@@ -151,6 +151,21 @@ class NatOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What an earlier ``--nat`` measured in this network.
+
+    Attributes:
+        alive: the longest silence that was survived, in seconds; 0: none was.
+        dead: the shortest that was not; 0: none was fatal.
+        age: seconds since then.
+    """
+
+    alive: float = 0.0
+    dead: float = 0.0
+    age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What the doctor is asked about.
 
@@ -161,6 +176,7 @@ class Target:
         protocol: the name after ``--for`` where it is no netkit command (``ftp``, ``sip``, …).
         nat: measure NAT idle timeouts; None: do not.
         known_interval: the keepalive interval in force, in seconds; 0: none.
+        remembered: what is known of idle timeouts in this network; None: nothing.
     """
 
     gateway: str = ""
@@ -169,6 +185,7 @@ class Target:
     protocol: str = ""
     nat: NatOptions | None = None
     known_interval: float = 0.0
+    remembered: Remembered | None = None
 
 
 def always(_target: Target) -> str:

@@ -1,20 +1,17 @@
-"""Every check of netkit's own, in the order in which they are shown; and those of third parties."""
+"""Every check of netkit's own, in the order in which they are shown."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from diagnostics.checks import loopback, port_in_use
 
 if TYPE_CHECKING:
     from diagnostics.model import Check
 
 CHECKS: tuple[Check, ...] = (
     # loopback and localhost
-    # network
+    loopback.CHECK,
     # ports
-    # keys and agent
-    # gateway
-    # forwarding
-    # NAT
-    # X11
-    # protocol
+    port_in_use.CHECK,
 )

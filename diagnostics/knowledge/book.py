@@ -53,9 +53,9 @@ def book() -> str:
     parts = [
         "# Findings\n",
         (
-            "Every code that `netkit doctor` can report. `netkit doctor --explain CODE` prints its\n"
-            "section without a network. This file is made of `diagnostics/knowledge/findings/` by\n"
-            "`make docs`.\n"
+            "Every code that `netkit doctor` can report. `netkit doctor --explain CODE` prints\n"
+            "its section without a network. `make docs` makes this file of\n"
+            "`diagnostics/knowledge/findings/`.\n"
         ),
     ]
     for area, title in AREAS.items():

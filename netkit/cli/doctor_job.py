@@ -174,7 +174,6 @@ class DoctorJob:
             gateway=str(request.spec.gateway) if request.spec else "",
             forwards=forwards,
             wanted=request.wanted,
-            protocol=request.protocol,
             nat=None if budget is None else NatOptions(budget=budget),
         )
 

@@ -36,7 +36,8 @@ def test_a_section_says_what_why_how_and_where(code):
 
 def test_no_section_twice():
     for area in book.AREAS:
-        text = (ROOT / f"diagnostics/knowledge/findings/{area}.md").read_text()
+        file = ROOT / f"diagnostics/knowledge/findings/{area}.md"
+        text = file.read_text() if file.is_file() else ""
         headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
         assert sorted(set(headings)) == sorted(headings)
 

@@ -1,0 +1,99 @@
+"""The command line of the doctor, on machines made of answers and on this one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from netkit.cli.main import run
+from netkit.cli.services import Services
+from netkit.model import Plan
+from support.doctor import run_doctor
+from support.machine import FakeSystem
+
+
+def doctor(capsys, *arguments: str, system: FakeSystem | None = None) -> tuple[int, str, str]:
+    services = Services(
+        plan=lambda spec: Plan(hops=(), forwards=spec.forwards),
+        machine=lambda _spec, **_more: system or FakeSystem(),
+    )
+    code = run(["doctor", *arguments], services)
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def test_a_healthy_machine_is_one_line(capsys):
+    code, out, err = doctor(capsys)
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) == 1
+    assert "nothing wrong" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--explain", "port-takn"], "did you mean port-taken"),
+        (["--only", "nonsense"], "no check or finding 'nonsense'"),
+        (["--nat"], "--nat needs a gateway"),
+        (["gw", "--budget", "9"], "--budget belongs to --nat"),
+        (["--for", "nonsense"], "no such thing to examine"),
+        (["--for", "forward"], "names no forward"),
+        (["--json", "--markdown"], "exclude each other"),
+        (["--fix", "--json"], "--fix asks"),
+        (["gw", "--replay", "x"], "--replay goes with none"),
+        (["--replay", "/nonexistent"], "cannot be read"),
+        (["-L", "nonsense"], "nonsense"),
+        (["--only", ","], "a code is expected"),
+    ],
+)
+def test_wrong_input_is_explained(capsys, arguments, words):
+    code, out, err = doctor(capsys, *arguments)
+    assert code == 2
+    assert words in err
+    assert out == "" or json.loads(out)["exit_code"] == 2
+
+
+def test_explain_and_list(capsys):
+    assert doctor(capsys, "--explain", "port-taken")[1].startswith("## port-taken\n")
+    assert "port-taken: a program listens there" in doctor(capsys, "--list-checks")[1]
+    listed = json.loads(doctor(capsys, "--list-checks", "--json")[1])
+    assert "port-taken" in listed["checks"][1]["finds"]
+    assert json.loads(doctor(capsys, "--explain", "port-taken", "--json")[1])["text"]
+
+
+def test_dry_run_says_what_would_be_done(capsys):
+    _, out, _ = doctor(capsys, "--dry-run", "--skip", "loopback")
+    assert "loopback               not run: left out on request" in out
+    assert "port-in-use            not run: no forward listens on this machine" in out
+
+
+def test_markdown_and_redact(capsys):
+    assert doctor(capsys, "--markdown")[1].startswith("# netkit doctor\n")
+
+
+def test_the_real_command_finds_a_taken_port_and_the_next(tmp_path):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        told = run_doctor(
+            "--for", "forward", "--bind", f"127.0.0.1:{port}", "--to", "ts:3389", home=tmp_path
+        )
+    assert told.code == 1
+    assert told.codes() == {"port-taken"}
+    assert "process" in told.finding("port-taken")["title"]
+    assert told.finding("port-taken")["fixes"][0]["argv"][:2] == ["netkit", "forward"]
+
+
+def test_a_recording_gives_the_same_report(tmp_path):
+    file = tmp_path / "machine.json"
+    first = run_doctor("--record", str(file), home=tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o600
+    second = run_doctor("--replay", str(file), home=tmp_path)
+    assert first.code == second.code == 0
+    assert first.document["findings"] == second.document["findings"]
+
+
+def test_redact_runs_for_real(tmp_path):
+    assert run_doctor("--redact", home=tmp_path).code == 0
