@@ -22,7 +22,15 @@ _NO_ROUTE = {
     10051,
     10065,
 }
-_RESET = {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, 10054}
+# ENOTCONN is what asking a socket gives that was reset as soon as it was connected
+_RESET = {
+    errno.ECONNRESET,
+    errno.ECONNABORTED,
+    errno.EPIPE,
+    errno.ENOTCONN,
+    10054,
+    10057,
+}
 _BLOCKED = {errno.EACCES, errno.EPERM, 10013}
 
 
