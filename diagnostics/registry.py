@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diagnostics.checks import loopback, port_in_use
+from diagnostics.checks import gateway_login, loopback, port_in_use
 
 if TYPE_CHECKING:
     from diagnostics.model import Check
@@ -14,4 +14,6 @@ CHECKS: tuple[Check, ...] = (
     loopback.CHECK,
     # ports
     port_in_use.CHECK,
+    # gateway
+    gateway_login.CHECK,
 )

@@ -17,7 +17,10 @@ from netkit.model import Address, Endpoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HopFacts:
-    """One gateway of the chain, as ssh_config and the command line resolve it."""
+    """One gateway of the chain, as ssh_config and the command line resolve it.
+
+    ``identities_explicit`` says that somebody named the ``identities`` (``-i``, IdentityFile).
+    """
 
     alias: str
     host: str
@@ -27,6 +30,7 @@ class HopFacts:
     known_hosts: tuple[str, ...] = ()
     global_known_hosts: tuple[str, ...] = ()
     identities: tuple[str, ...] = ()
+    identities_explicit: bool = False
     identities_only: bool = False
     identity_agent: str = ""
     auth_methods: tuple[str, ...] = ()

@@ -57,6 +57,7 @@ def _hop(hop: Hop) -> HopFacts:
         known_hosts=tuple(map(str, hop.known_hosts)),
         global_known_hosts=tuple(map(str, hop.global_known_hosts)),
         identities=tuple(map(str, hop.identities)),
+        identities_explicit=hop.identities_explicit,
         identities_only=hop.identities_only,
         identity_agent=hop.identity_agent,
         auth_methods=hop.auth_methods,

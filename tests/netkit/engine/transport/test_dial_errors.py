@@ -27,6 +27,7 @@ def error(*codes: int):
         (errno.EHOSTUNREACH, "no-route"),
         (errno.ENETUNREACH, "no-route"),
         (errno.ECONNRESET, "connection-reset"),
+        (errno.ENOTCONN, "connection-reset"),
         (errno.EPERM, "blocked-locally"),
         (errno.EIO, "gateway-unreachable"),
     ],
