@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 DRAIN = 3.0
 """Seconds that an interrupted run gets to show what it knows."""
 
+NAT_CHECK = "nat-timeout"
+"""The check that ``--nat`` asks for."""
+
 _COLOURS = {"x": "\x1b[1;31m", "!": "\x1b[33m", "?": "\x1b[35m", "+": "\x1b[32m", "i": "\x1b[36m"}
 _RESET = "\x1b[0m"
 
@@ -164,6 +167,8 @@ class DoctorJob:
 
     def _target(self) -> Target:
         request = self._request
+        if request.nat_budget is not None and NAT_CHECK not in {c.code for c in registry.CHECKS}:
+            raise UsageError("this version of netkit cannot measure NAT timeouts", code="no-nat")
         forwards = request.forwards
         if request.spec is not None:
             # What ssh_config adds counts too; why it cannot be planned is for a check to say.
