@@ -85,7 +85,17 @@ def test_document_of_a_bound_forward() -> None:
         (HostKeyPolicy.ACCEPT_NEW, "accept-new"),
         (PurePosixPath("/a/b"), "/a/b"),
         ([UnixPath("x"), (1, 2)], [{"path": "x"}, [1, 2]]),
-        (Fix(("a", "b")), {"argv": ["a", "b"], "where": "here", "note": "", "needs_admin": False}),
+        (
+            Fix(("a", "b")),
+            {
+                "argv": ["a", "b"],
+                "where": "here",
+                "note": "",
+                "needs_admin": False,
+                "persistent": False,
+                "undo": [],
+            },
+        ),
         (
             ForwardSpec(ForwardKind.DYNAMIC, Endpoint("", 1080)),
             {

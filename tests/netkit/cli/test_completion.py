@@ -53,7 +53,7 @@ def complete(monkeypatch, shell: str, **words: str) -> tuple[int, list[str]]:
 def test_commands(monkeypatch):
     code, lines = complete(monkeypatch, "bash", COMP_WORDS="netkit ", COMP_CWORD="1")
     assert code == 0
-    assert lines == ["plain,completion", "plain,demo", "plain,forward", "plain,gateway"]
+    assert lines == ["plain,completion", "plain,demo", "plain,doctor", "plain,forward", "plain,gateway"]
 
 
 def test_options(monkeypatch):
@@ -79,7 +79,7 @@ def test_gateways(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("line", "word", "expected"),
     [
-        ("netkit ", "", ["completion", "demo", "forward", "gateway"]),
+        ("netkit ", "", ["completion", "demo", "doctor", "forward", "gateway"]),
         ("netkit fo", "fo", ["forward"]),
         ("netkit forward --host-key ", "", ["ask", "accept-new", "strict"]),
         ("netkit forward --host-key st", "st", ["strict"]),

@@ -11,6 +11,7 @@ from netkit.engine import memory_channel
 from netkit.engine.memory_channel import MemoryChannel
 from netkit.wire.messages import string, u32
 from support.links import LinkPair
+from support.waiting import wait_until
 
 
 def soon() -> float:
@@ -262,6 +263,9 @@ def test_window(pair):
         def peer_eof(self) -> None:
             taken.append(-1)
 
+        def peer_closed(self) -> None:
+            request.channel.user = None
+
     def confirm() -> None:
         request.channel.user = Slow()
         pair.far.mux.confirm(request.channel, window=100)
@@ -270,10 +274,8 @@ def test_window(pair):
     near.wait_open(soon())
     near.send(bytes(150), end=True)
     far = request.channel
-    from support.waiting import wait_until
-
     wait_until(lambda: sum(taken) == 100)
     pair.far.run(lambda: pair.far.mux.taken(far, 100))
     wait_until(lambda: taken == [100, 50, -1])
     near.close()
-    request.channel.user = None
+    assert pair.is_idle()
