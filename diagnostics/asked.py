@@ -138,6 +138,10 @@ class AskedSsh(s.Ssh, Protocol):
         answer: s.Listened = self._ask("listen", bind=bind, knocks=knocks)
         return answer
 
+    def x11(self, command: str = "", timeout: float = 10.0) -> s.X11Answer:
+        answer: s.X11Answer = self._ask("x11", command=command, timeout=timeout)
+        return answer
+
     def half_close(self) -> s.HalfClose:
         answer: s.HalfClose = self._ask("half_close")
         return answer

@@ -177,6 +177,7 @@ class Target:
         nat: measure NAT idle timeouts; None: do not.
         known_interval: the keepalive interval in force, in seconds; 0: none.
         remembered: what is known of idle timeouts in this network; None: nothing.
+        config_file: the ssh_config of ``-F``; empty: the usual ones.
     """
 
     gateway: str = ""
@@ -186,6 +187,7 @@ class Target:
     nat: NatOptions | None = None
     known_interval: float = 0.0
     remembered: Remembered | None = None
+    config_file: str = ""
 
 
 def always(_target: Target) -> str:

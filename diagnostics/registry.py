@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diagnostics.checks import gateway_login, loopback, port_in_use
+from diagnostics.checks import (
+    gateway_login,
+    keepalive_setting,
+    loopback,
+    nat,
+    nat_timeout,
+    port_in_use,
+)
 
 if TYPE_CHECKING:
     from diagnostics.model import Check
@@ -16,4 +23,8 @@ CHECKS: tuple[Check, ...] = (
     port_in_use.CHECK,
     # gateway
     gateway_login.CHECK,
+    # NAT
+    nat.CHECK,
+    keepalive_setting.CHECK,
+    nat_timeout.CHECK,
 )

@@ -165,7 +165,7 @@ class Opened:
     ``outcome`` is ``ok``, ``refused-by-gateway`` (see ``reason``, RFC 4254 section 5.1, ``text``
     its words, and ``kind``: ``prohibited``, ``refused``, ``unreachable``, ``timed-out``, ``name``,
     ``unsupported``, ``shortage`` or ``other``), ``timed-out`` (no answer), ``link-lost`` or
-    ``no-login``.  ``data`` is what came back.
+    ``no-login``.  ``data`` is what came back; ``ended`` says that the target closed behind it.
     """
 
     target: Address
@@ -175,6 +175,7 @@ class Opened:
     text: str = ""
     seconds: float = 0.0
     data: bytes = b""
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +232,20 @@ class Answered:
 
     outcome: str
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class X11Answer:
+    """Asking the gateway for X11 forwarding (RFC 4254 section 6.3.1) and giving it back.
+
+    ``outcome`` is ``granted``, ``refused``, ``no-session``, ``timed-out``, ``link-lost`` or
+    ``no-login``.  ``messages`` are SSH_MSG_DEBUG texts of the server meanwhile.  ``meanwhile`` is
+    what a command said that ran while it was granted.
+    """
+
+    outcome: str
+    messages: tuple[str, ...] = ()
+    meanwhile: RemoteOutput | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +351,13 @@ class Ssh(Protocol):
         """Have the gateway listen, make each knock with a nonce, stop listening.
 
         A knock whose address has port 0 means the port that was allocated.
+        """
+
+    def x11(self, command: str = "", timeout: float = 10.0) -> X11Answer:
+        """Ask for X11 forwarding on a session that runs nothing, then close the session.
+
+        ``command`` runs in another session while it is granted.  No file is changed there: sshd
+        writes the cookie down when a session runs something.
         """
 
     def half_close(self) -> HalfClose:

@@ -61,6 +61,11 @@ class Request:
     password_stdin: bool = False
     words: tuple[str, ...] = ()
 
+    @property
+    def asks(self) -> bool:
+        """Whether something was asked for whose answer is wanted, also where all is well."""
+        return self.wanted or self.nat_budget is not None
+
 
 class Codes(click.ParamType[tuple[str, ...]]):
     """Codes of checks or findings, separated by commas."""
@@ -129,6 +134,11 @@ def _request(ctx: click.Context, gateway: str | None, values: dict[str, Any]) ->
     _check_purpose(purpose)
     _check_combination(gateway, forwards, values)
     spec = None if gateway is None else options.tunnel_spec(gateway, forwards, values)
+    if spec is not None and values["keepalive"] == options.AUTO:
+        from netkit.cli.keepalive import settled
+
+        counted = values["keepalive_count"] is not None
+        spec = settled(spec, ctx.obj or Services(), counted=counted)
     return Request(
         spec=spec,
         forwards=forwards,

@@ -16,6 +16,7 @@ from diagnostics.model import (
     Finding,
     Hidden,
     NatOptions,
+    Remembered,
     Report,
     Result,
     Severity,
@@ -26,6 +27,7 @@ from diagnostics.report import document, markdown, terminal
 from diagnostics.runner import CRASHED, Run, Watcher, select
 from netkit._version import __version__
 from netkit.cli.again import Typed, expand
+from netkit.cli.keepalive import remembered
 from netkit.cli.main import PROGRAM
 from netkit.cli.output import may_colour, write_stdout
 from netkit.cli.terminal import TerminalPrompter, read_password
@@ -170,16 +172,21 @@ class DoctorJob:
         if request.nat_budget is not None and NAT_CHECK not in {c.code for c in registry.CHECKS}:
             raise UsageError("this version of netkit cannot measure NAT timeouts", code="no-nat")
         forwards = request.forwards
+        known: Remembered | None = None
         if request.spec is not None:
             # What ssh_config adds counts too; why it cannot be planned is for a check to say.
             with suppress(NetkitError):
-                forwards = self._services.plan(request.spec).forwards
+                plan = self._services.plan(request.spec)
+                forwards = plan.forwards
+                known = remembered(self._services.recall(plan))
         budget = request.nat_budget
         return Target(
             gateway=str(request.spec.gateway) if request.spec else "",
             forwards=forwards,
             wanted=request.wanted,
             nat=None if budget is None else NatOptions(budget=budget),
+            remembered=known,
+            config_file=str((request.spec and request.spec.config_file) or ""),
         )
 
     def _show_plan(self, checks: Sequence[Check], skipped: frozenset[str], target: Target) -> int:
@@ -243,7 +250,7 @@ class DoctorJob:
 
     def _result_lines(self, result: Result, hidden: Sequence[Hidden]) -> list[str]:
         verbose = self._request.verbose
-        notes = verbose or self._request.wanted
+        notes = verbose or self._request.asks
         return terminal.result_lines(result, hidden, verbose=verbose, notes=notes)
 
     def _show(self, report: Report) -> None:
@@ -260,7 +267,7 @@ class DoctorJob:
         if request.redact:
             for result in report.results:
                 self._lines(self._result_lines(result, ()))
-        notes = request.verbose or request.wanted
+        notes = request.verbose or request.asks
         self._lines(terminal.closing_lines(report, notes=notes))
 
     def _lines(self, lines: Sequence[str]) -> None:

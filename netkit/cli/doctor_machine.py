@@ -89,6 +89,10 @@ class Machine:
         if self._recording is not None and self._request.record is not None:
             redactor = self._redactor(report) if self._request.redact else None
             write_private(self._request.record, self._recording.encode(report.target, redactor))
+        if self.target is None and report.target.nat is not None:
+            from netkit.cli.keepalive import remember
+
+            remember(report, self.system)
 
     def redacted(self, report: Report) -> Report:
         """Return ``report`` with names and addresses replaced."""

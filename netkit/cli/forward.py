@@ -47,9 +47,15 @@ lost, 5 host key refused, 6 login failed, 7 local bind failed, 8 remote forward 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line of ``netkit forward`` asks for."""
+    """What the command line of ``netkit forward`` asks for.
+
+    ``auto_keepalive`` lets what is known of this network decide the keepalive, and how many may
+    stay unanswered, unless that is ``counted``.
+    """
 
     spec: TunnelSpec
+    auto_keepalive: bool = False
+    counted: bool = False
     password_stdin: bool = False
     dry_run: bool = False
     drain: float = 5.0
@@ -87,6 +93,8 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
         raise _no_gateway()
     request = Request(
         spec=options.tunnel_spec(gateway, forwards, values),
+        auto_keepalive=values["keepalive"] == options.AUTO,
+        counted=values["keepalive_count"] is not None,
         password_stdin=values["password_stdin"],
         dry_run=values["dry_run"],
         drain=values["drain"],
@@ -115,6 +123,10 @@ class ForwardJob:
         plan = self._services.plan(request.spec)
         if not plan.forwards:
             raise _no_forward(request.spec)
+        if request.auto_keepalive:
+            from netkit.cli.keepalive import automatic
+
+            plan = automatic(plan, self._services.recall(plan), counted=request.counted)
         if request.dry_run:
             self._show_plan(plan)
             return 0

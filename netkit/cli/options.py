@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+AUTO = "auto"
+"""A ``--keepalive`` that what is known of this network decides."""
+
 _META_WORDS = "netkit.forward-words"
 META_TYPED = "netkit.typed"
 _FORWARD_OPTIONS = ("bind", "to", "local", "remote", "dynamic")
@@ -49,6 +52,20 @@ class Seconds(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value!r} is not a number of seconds.", param, ctx)
         return number
+
+
+class KeepaliveInterval(click.ParamType[float | str]):
+    """Seconds between keepalives, or ``auto``: what is known of this network decides."""
+
+    name = "seconds|auto"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        """Return the number, or `AUTO`."""
+        if str(value).strip().lower() == AUTO:
+            return AUTO
+        return Seconds(0, 86400).convert(value, param, ctx)
 
 
 class RememberingCommand(click.Command):
@@ -184,9 +201,9 @@ def gateway_options(function: F) -> F:
         ),
         click.option(
             "--keepalive",
-            type=Seconds(0, 86400),
-            help="Silence after which the gateway is asked for a sign of life; 0: never."
-            " (default 30)",
+            type=KeepaliveInterval(),
+            help="Silence after which the gateway is asked for a sign of life; 0: never; auto: as"
+            " 'netkit doctor --nat' measured in this network. (default 30)",
         ),
         click.option(
             "--keepalive-count",
@@ -210,6 +227,8 @@ def tunnel_spec(
     gateway: str, forwards: Sequence[ForwardSpec], values: dict[str, Any]
 ) -> TunnelSpec:
     """Return the spec for the values that ``gateway_options`` and ``forward_options`` collect.
+
+    A keepalive of `AUTO` is left open; `netkit.cli.keepalive` decides it when there is a plan.
 
     Raises:
         UsageError: the gateway or a jump is malformed.
@@ -263,11 +282,12 @@ def _names(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-def _keepalive(interval: float | None, count: int | None) -> Keepalive | None:
-    if interval is None and count is None:
+def _keepalive(interval: float | str | None, count: int | None) -> Keepalive | None:
+    seconds = None if isinstance(interval, str) else interval
+    if seconds is None and count is None:
         return None
     default = Keepalive()
     return Keepalive(
-        default.interval if interval is None else interval,
+        default.interval if seconds is None else seconds,
         default.count if count is None else count,
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netkit.events import Event
     from netkit.model import Address, Endpoint, ForwardSpec, Plan, TunnelSpec
     from netkit.prompt import Prompter
+    from netkit.text.networks import Timeout
 
     Observer = Callable[[Event], None]
 
@@ -144,6 +145,12 @@ def _machine(
     return RealSystem(GatewayExaminer(spec, prompter=prompter, password=password), progress)
 
 
+def _recall(plan: Plan) -> Timeout | None:
+    from netkit.cli.keepalive import recall
+
+    return recall(plan)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The ports, with the real implementations as defaults."""
@@ -152,3 +159,4 @@ class Services:
     tunnel: TunnelMaker = _tunnel
     gateway: GatewayMaker = _gateway
     machine: MachineMaker = _machine
+    recall: Callable[[Plan], Timeout | None] = _recall

@@ -186,6 +186,7 @@ def opened_of(target: Address, channel: MemoryChannel, seconds: float, receive: 
         text=channel.text,
         seconds=seconds,
         data=bytes(channel.data[:receive]),
+        ended=outcome == "ok" and channel.eof,
     )
 
 

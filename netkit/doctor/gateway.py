@@ -24,6 +24,7 @@ from diagnostics.ssh import (
     Progress,
     RemoteOutput,
     Route,
+    X11Answer,
 )
 from netkit.doctor import facts
 from netkit.doctor.answers import Answers
@@ -220,6 +221,20 @@ class GatewayExaminer:
         from netkit.doctor.knocks import listen
 
         return listen(session, bind, knocks, cancelled=self._cancelled, turn=self._listen_turn)
+
+    def x11(self, command: str = "", timeout: float = 10.0) -> X11Answer:
+        """Ask for X11 forwarding on a session that runs nothing, then close the session."""
+        session = self._ready()
+        if session is None:
+            return X11Answer(outcome="no-login")
+        from netkit.doctor.x11 import ask_x11
+
+        deadline = time.monotonic() + timeout
+        # The messages of the gateway name no session, and dropbear bears one at a time.
+        with self._slots.alone(deadline) as mine:
+            if not mine:
+                return X11Answer(outcome="timed-out")
+            return ask_x11(session, "" if _one_by_one(session) else command, deadline)
 
     def half_close(self) -> HalfClose:
         """Send EOF through a forward of our own and see whether the answer still comes."""

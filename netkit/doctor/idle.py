@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PUSH: Final = "push"
 ECHO: Final = "echo"
 
-STRETCH: Final = 1.15
+STRETCH: Final = 1.1
 """The whole takes at most this many times the longest idle time, logins of that one apart."""
 
 MIN_PATIENCE: Final = 1.0

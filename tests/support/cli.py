@@ -98,7 +98,11 @@ class Outcome:
 
 
 def run_cli(*argv: str, tunnel: Any = None, **services: Any) -> Outcome:
-    """Run the command line in this process, with fakes; no stream is a terminal."""
+    """Run the command line in this process, with fakes; no stream is a terminal.
+
+    Nothing is known of the network unless ``recall`` says so.
+    """
+    services.setdefault("recall", lambda _plan: None)
     ports = Services(plan=services.pop("plan", plan_of), tunnel=tunnel or FakeTunnel(), **services)
     out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)  # click writes bytes as well
     err = io.StringIO()

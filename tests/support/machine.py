@@ -244,6 +244,7 @@ class FakeSsh:
         sessions: int | Callable[[int], int] = 10,
         opened: Callable[..., s.Opened] | None = None,
         listen: Callable[..., s.Listened] | None = None,
+        x11: s.X11Answer | Callable[[str], s.X11Answer] = s.X11Answer(outcome="granted"),
         half_close: s.HalfClose = s.HalfClose(outcome="kept"),
         keepalive: s.Answered = s.Answered(outcome="ok", seconds=0.01),
         server_keepalives: int = 0,
@@ -257,6 +258,7 @@ class FakeSsh:
         self._sessions = sessions
         self._open = opened
         self._listen = listen
+        self._x11 = x11
         self._half_close = half_close
         self._keepalive = keepalive
         self._server_keepalives = server_keepalives
@@ -294,6 +296,9 @@ class FakeSsh:
         port = getattr(bind, "port", 0) or 40000
         made = tuple(replace(knock, outcome="arrived") for knock in knocks)
         return s.Listened(bind=bind, outcome="ok", port=port, knocks=made)
+
+    def x11(self, command: str = "", timeout: float = 10.0) -> s.X11Answer:
+        return _answer(self._x11, command)
 
     def half_close(self) -> s.HalfClose:
         return self._half_close

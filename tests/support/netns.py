@@ -77,9 +77,17 @@ class Namespace:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a command; it is killed when the namespace is deleted."""
+        """Start a command; it is killed when the namespace is deleted.
+
+        SIGINT ends it, also where these tests run in the background and have that ignored.
+        """
         process = subprocess.Popen(
-            [*self.prefix, *argv], stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd
+            ["env", "--default-signal=INT", *self.prefix, *argv],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=env,
+            cwd=cwd,
         )
         self._started.append(process)
         return process

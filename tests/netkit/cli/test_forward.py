@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from netkit import errors, events
-from netkit.model import Fix, ForwardKind
+from netkit.model import Fix, ForwardKind, Keepalive
+from netkit.text.networks import Timeout
 from support.cli import LINK_UP, FakeTunnel, plan_of, run_cli
 
 RDP = ("forward", "gw", "--bind", "127.0.0.2:3389", "--to", "10.0.0.5:3389")
@@ -286,3 +287,49 @@ def test_no_password_on_stdin(monkeypatch, tmp_path):
         "netkit: --password-stdin got no password [no-password-on-stdin]",
         "  cause: standard input is empty",
     ]
+
+
+KNOWN = Timeout(
+    network="0" * 32,
+    gateway="1" * 32,
+    alive=28.0,
+    dead=45.0,
+    how="silence",
+    interval=14.0,
+    measured=0.0,
+)
+
+
+class TestAutomaticKeepalive:
+    def run(self, *argv, known=None):
+        tunnel = FakeTunnel()
+        done = run_cli(
+            *("forward", "gw", "-D", "1080", "--keepalive", "auto", *argv),
+            tunnel=tunnel,
+            recall=lambda _plan: known,
+        )
+        assert done.code == 0
+        return tunnel.plan.keepalive, done.err
+
+    def test_what_is_known_of_the_network_decides(self):
+        keepalive, said = self.run(known=KNOWN)
+        assert keepalive == Keepalive(14, 7)
+        assert "every 14 s: this network forgets idle connections after 28 to 45 s" in said
+
+    def test_a_count_that_was_asked_for_stays(self):
+        keepalive, _ = self.run("--keepalive-count", "2", known=KNOWN)
+        assert keepalive.interval == 14
+
+    def test_where_nothing_is_known_the_default_does_it(self):
+        keepalive, said = self.run()
+        assert keepalive == Keepalive(30, 3)
+        assert "nothing is known of this network" in said
+        assert "netkit doctor gw --nat" in said
+
+    def test_nobody_asks_where_it_is_not_automatic(self):
+        done = run_cli(*RDP, "--keepalive", "5", recall=lambda _plan: pytest.fail("asked"))
+        assert done.code == 0
+
+    def test_dry_run_shows_it(self):
+        done = run_cli(*RDP, "--keepalive", "auto", "--dry-run", recall=lambda _plan: KNOWN)
+        assert "every 14 s" in done.out

@@ -63,6 +63,12 @@ def test_half_a_keepalive_keeps_the_other_default():
     assert spec("--keepalive-count", "9").keepalive == Keepalive(30, 9)
 
 
+@pytest.mark.parametrize("word", ["auto", "AUTO"])
+def test_an_automatic_keepalive_is_left_open(word):
+    assert spec("--keepalive", word).keepalive is None
+    assert spec("--keepalive", word, "--keepalive-count", "9").keepalive == Keepalive(30, 9)
+
+
 def test_home_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert spec("-i", "~/k").identities == (tmp_path / "k",)

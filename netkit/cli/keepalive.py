@@ -1,0 +1,124 @@
+"""``--keepalive auto``: what ``netkit doctor --nat`` measured in this network decides."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from netkit.errors import NetkitError
+from netkit.model import Keepalive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from diagnostics.model import Remembered, Report
+    from diagnostics.ssh import HopFacts
+    from diagnostics.system import System
+    from netkit.cli.services import Services
+    from netkit.model import Hop, Plan, TunnelSpec
+    from netkit.text.networks import Timeout
+
+_DAY: Final = 86400.0
+_CHECK: Final = "nat-timeout"
+
+
+def automatic(plan: Plan, known: Timeout | None, *, counted: bool) -> Plan:
+    """Return ``plan`` with the keepalive that suits ``known``, and a warning that tells of it.
+
+    ``counted`` says that the number of unanswered ones was asked for, and is not to be changed.
+    """
+    from diagnostics.keepalives import DEFAULT_INTERVAL, count_for
+
+    count = plan.keepalive.count
+    if known is None:
+        interval = float(DEFAULT_INTERVAL)
+        gateway = plan.hops[-1].alias
+        text = (
+            f"nothing is known of this network's idle timeout: a keepalive is sent every"
+            f" {interval:g} s (netkit doctor {gateway} --nat measures it)"
+        )
+    else:
+        interval = known.interval
+        count = count if counted else max(count, count_for(interval))
+        text = f"a keepalive is sent every {interval:g} s: {_measured(known)}"
+    return replace(plan, keepalive=Keepalive(interval, count), warnings=(*plan.warnings, text))
+
+
+def settled(spec: TunnelSpec, services: Services, *, counted: bool) -> TunnelSpec:
+    """Return ``spec`` with the keepalive that `automatic` decides on, where it can be planned."""
+    try:
+        plan = services.plan(spec)
+    except NetkitError:
+        return spec  # whoever plans it next says why
+    return replace(
+        spec, keepalive=automatic(plan, services.recall(plan), counted=counted).keepalive
+    )
+
+
+def _measured(known: Timeout) -> str:
+    days = max(0, round((time.time() - known.measured) / _DAY))
+    when = "today" if not days else f"{days} day{'s' if days > 1 else ''} ago"
+    if not known.dead:
+        return f"connections survived {known.alive:g} s of silence here, measured {when}"
+    after = f"{known.alive:g} to {known.dead:g} s" if known.alive else f"{known.dead:g} s at most"
+    return f"this network forgets idle connections after {after}, measured {when}"
+
+
+def gateway_identity(hops: Sequence[Hop | HopFacts]) -> str:
+    """Return what identifies the way to a gateway."""
+    return " ".join(f"{hop.host}:{hop.port}" for hop in hops)
+
+
+def recall(plan: Plan, system: System | None = None) -> Timeout | None:
+    """Return what is remembered of the network that this machine is in now."""
+    from diagnostics.router import router_of
+    from netkit import networks
+
+    if not networks.state_file().is_file():
+        return None
+    return networks.recall(router_of(system or _this_machine()), gateway_identity(plan.hops))
+
+
+def _this_machine() -> System:
+    from diagnostics.real_system import RealSystem
+    from netkit.doctor.gateway import GatewayExaminer
+
+    return RealSystem(GatewayExaminer(None))
+
+
+def remembered(known: Timeout | None) -> Remembered | None:
+    """Return what the doctor is told of it."""
+    from diagnostics.model import Remembered
+
+    if known is None:
+        return None
+    age = max(0.0, time.time() - known.measured)
+    return Remembered(alive=known.alive, dead=known.dead, age=age)
+
+
+def remember(report: Report, system: System) -> bool:
+    """Keep what ``nat-timeout`` measured, where it measured anything; return whether it did.
+
+    What was spoilt (a sleep, a change of networks) or only interrupted before anything was known is
+    not kept.
+    """
+    from diagnostics.checks import nat_timeout
+    from diagnostics.router import router_of
+    from netkit import networks
+
+    for result in report.results:
+        if result.check.code != _CHECK or not isinstance(result.facts, nat_timeout.Facts):
+            continue
+        found = nat_timeout.learnt(result.facts)
+        if found is None:
+            continue
+        return networks.remember(
+            router_of(system),
+            gateway_identity(system.ssh.route().hops),
+            alive=found.alive,
+            dead=found.dead,
+            how=found.how,
+            interval=found.interval,
+        )
+    return False
