@@ -180,6 +180,6 @@ CHECK = Check(
         Kind(OFF, "no keepalive is sent"),
         Kind(IMPATIENT, "few unanswered keepalives end the tunnel: a short outage will"),
     ),
-    depends_on=("gateway-login",),
+    depends_on=("gateway-config",),
     applies=applies,
 )

@@ -1,9 +1,10 @@
-"""Can each local listening point be bound, and if not, who holds it."""
+"""Can each local listening point be bound, and if not, what holds it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
+from diagnostics.knowledge.ports import LINUX_TIME_WAIT
 from diagnostics.model import (
     Check,
     Effect,
@@ -14,204 +15,264 @@ from diagnostics.model import (
     Target,
     Unknown,
 )
+from diagnostics.parsers.addresses import is_ipv6
 from diagnostics.parsers.text import clean
-from diagnostics.system import BindResult, System
-from netkit.model import Endpoint, Fix, ForwardKind, ForwardSpec
-
-TAKEN, HALF, PRIVILEGED, ABSENT = (
-    "port-taken",
-    "port-half-bound",
-    "port-privileged",
-    "address-not-available",
+from diagnostics.ports import words
+from diagnostics.ports.examine import (
+    ENDING,
+    Asked,
+    Point,
+    PortFacts,
+    examine,
+    failed,
+    is_held,
 )
-LOOPBACKS = ("127.0.0.1", "::1")
-WILDCARDS = ("0.0.0.0", "::")
-_HOSTS = {"": LOOPBACKS, "localhost": LOOPBACKS, "*": WILDCARDS}
-_NO_IPV6 = {"EADDRNOTAVAIL", "EAFNOSUPPORT"}
-_TRIES = 64
+from diagnostics.ports.points import (
+    DENIED,
+    WILDCARDS,
+    again,
+    applies,
+    bare,
+    elsewhere,
+    where,
+)
+from diagnostics.ports.remedies import reserve
+from diagnostics.system import SocketRow, System
+from netkit.model import Fix
+
+TAKEN, OWN_TUNNEL, HALF = "port-taken", "port-taken-by-own-tunnel", "port-half-bound"
+UNSEEN, TWICE = "port-taken-unseen", "port-asked-twice"
+SOURCE, LEFT, WAITING = "port-ephemeral-source", "port-left-connections", "port-time-wait"
+
+_ORDER = ("listener", "connection", "ending", "unseen")
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a port; ``pid`` and ``name`` stay empty where this user may not know."""
-
-    host: str
-    pid: int | None = None
-    name: str = ""
-    command: str = ""
-    user: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Bind:
-    """What became of binding every address of one forward; ``free`` is a port to use instead."""
-
-    forward: str
-    option: tuple[str, str]
-    results: tuple[BindResult, ...]
-    holders: tuple[Holder, ...] = ()
-    free: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The binds that were asked for."""
-
-    os: str
-    binds: tuple[Bind, ...]
-
-
-def _tcp(target: Target) -> list[tuple[ForwardSpec, Endpoint]]:
-    return [
-        (forward, forward.bind)
-        for forward in target.forwards
-        if forward.kind is not ForwardKind.REMOTE and isinstance(forward.bind, Endpoint)
-    ]
-
-
-def applies(target: Target) -> str:
-    """Apply where something is to listen here."""
-    return "" if _tcp(target) else "no forward listens on this machine"
-
-
-def probe(target: Target, system: System) -> Facts:
+def probe(target: Target, system: System) -> PortFacts:
     """Bind each address for a moment; look up who holds those that cannot be had."""
-    return Facts(system.os, tuple(_bind(f, bind, system) for f, bind in _tcp(target)))
+    return examine(target, system)
 
 
-def _bind(forward: ForwardSpec, bind: Endpoint, system: System) -> Bind:
-    hosts = _HOSTS.get(bind.host.lower(), (bind.host,))
-    results = tuple(system.bind(Endpoint(host, bind.port)) for host in hosts)
-    if all(not result.error for result in results):
-        return Bind(str(forward), ("", ""), results)
-    free = _free_port(hosts, bind.port, system)
-    option = "-D" if forward.kind is ForwardKind.DYNAMIC else "-L"
-    text = str(Endpoint(bind.host, free)) if bind.host else str(free)
-    if forward.to is not None:
-        text += f":{forward.to}"
-    return Bind(str(forward), (option, text), results, _holders(bind.port, system), free)
-
-
-def _free_port(hosts: tuple[str, ...], port: int, system: System) -> int:
-    start = port + 1 if port >= 1024 else port + 8000
-    for candidate in range(start, min(start + _TRIES, 32768 if start < 32768 else 65536)):
-        tried = [system.bind(Endpoint(host, candidate)) for host in hosts]
-        if all(not each.error or each.error in _NO_IPV6 for each in tried):
-            return candidate
-    return 0
-
-
-def _holders(port: int, system: System) -> tuple[Holder, ...]:
-    found = []
-    for row in system.sockets().rows:
-        if row.port != port or row.state != "LISTEN":
-            continue
-        user = "" if row.uid is None else system.user_name(row.uid)
-        process = None if row.pid is None else system.process(row.pid)
-        holder = Holder(row.host, row.pid, user=user)
-        if process is not None:
-            command = clean(" ".join(process.command))
-            holder = replace(holder, name=clean(process.name, 60), command=command)
-        found.append(holder)
+def judge(facts: PortFacts) -> tuple[Judgement, ...]:
+    """Return what is in the way of each forward."""
+    found: list[Judgement] = []
+    for index, asked in enumerate(facts.asked):
+        held = [point for point in asked.points if is_held(point)]
+        earlier = next((e for e in facts.asked[:index] if _meets(e, asked)), None)
+        if held:
+            found += _held(facts, asked, held)
+        elif earlier is not None:
+            found.append(_twice(earlier, asked))
+        found += [
+            Unknown(reason=f"{p.address} cannot be bound: {clean(p.error)} ({p.number})")
+            for p in asked.points
+            if failed(p) and not is_held(p) and p.error not in DENIED
+        ]
     return tuple(found)
 
 
-def judge(facts: Facts) -> tuple[Judgement, ...]:
-    """Return what is in the way of each forward."""
-    return tuple(each for bind in facts.binds for each in _judge(bind, facts.os))
+def _held(facts: PortFacts, asked: Asked, held: Sequence[Point]) -> list[Finding]:
+    """Return the finding for a forward; the clearest cause speaks for all its addresses."""
+    point = min(held, key=lambda each: _ORDER.index(_cause(each)))
+    match _cause(point):
+        case "listener":
+            if point.holders and point.holders[0].is_neighbour:
+                return []  # port-neighbours knows more about it
+            return [_listener(facts, asked, point, held)]
+        case "connection":
+            return [_connection(facts, asked, point)]
+        case "ending":
+            return [_ending(facts, asked, point)]
+        case _:
+            return [] if facts.wsl == "mirrored" else [_unseen(facts, asked, point)]
 
 
-def _judge(bind: Bind, os: str) -> list[Judgement]:
-    failed = [result for result in bind.results if result.error]
-    # A machine without IPv6 is complete with 127.0.0.1.
-    if len(failed) < len(bind.results):
-        failed = [result for result in failed if result.error not in _NO_IPV6]
-    if not failed:
-        return []
-    result = failed[0]
-    if result.error == "EADDRINUSE":
-        half = len(failed) < len(bind.results)
-        return [_taken(bind, result, HALF if half else TAKEN)]
-    if result.error == "EADDRNOTAVAIL":
-        return [_absent(bind, result, os)]
-    if result.error in {"EACCES", "EPERM"} and result.address.port < 1024 and os != "windows":
-        return [_privileged(bind, result)]
-    reason = f"{result.address} cannot be bound: {clean(result.error)} ({result.number})"
-    return [Unknown(reason=reason, subject=str(result.address))]
+def _cause(point: Point) -> str:
+    if point.is_listened_on:
+        return "listener"
+    if any(row.state not in ENDING for row in point.rows):
+        return "connection"
+    return "ending" if point.rows else "unseen"
 
 
-def _other_port(bind: Bind) -> tuple[Fix, ...]:
-    if not bind.free:
-        return ()
-    argv = ("netkit", "forward", "...", *bind.option)
-    return (Fix(argv, note=f"port {bind.free} is free"),)
+# --- a listener ---
 
 
-def _taken(bind: Bind, result: BindResult, code: str) -> Finding:
-    address = result.address
-    holders = [
-        each for each in bind.holders if each.host in {address.host, *WILDCARDS} or code == HALF
-    ]
-    who, fixes = "another program", _other_port(bind)
-    if holders:
-        holder = holders[0]
-        who = _name(holder)
-        if holder.pid is not None:
-            fixes += (Fix(("kill", str(holder.pid)), note=f"ends {who}"),)
-        else:
-            look = ("sudo", "ss", "-ltnp", f"sport = :{address.port}")
-            fixes += (Fix(look, note="shows which", needs_admin=True),)
-    explain = "Nothing else can listen there before it ends."
-    if code == HALF:
-        explain = "The other loopback address is free: clients would reach one or the other."
+def _listener(facts: PortFacts, asked: Asked, point: Point, held: Sequence[Point]) -> Finding:
+    free = next((each for each in asked.points if not each.error), None)
+    holder = point.holders[0] if point.holders else None
+    who = "a program that cannot be named" if holder is None else words.who(holder, facts.os)
+    title, explain = f"{point.address} is taken by {who}", _why(point)
+    other = elsewhere(asked.wanted, asked.next_port)
+    ends = () if holder is None else words.ending(holder, facts.os)
+    if free is not None:
+        alone = again(asked.wanted, host=free.host)
+        other = (*other, Fix(alone, note=f"listens on {free.address} alone"))
+    if holder is not None and holder.is_tunnel:
+        code, fixes = OWN_TUNNEL, (*ends, *other)
+        title = f"{point.address} is taken by a tunnel of your own, {who}"
+        explain = _purpose(asked, holder.command)
+    else:
+        code, fixes = TAKEN, (*other, *ends)
+    if free is not None and code == TAKEN:
+        code = HALF
+        explain = (
+            f"{free.address} is free, so ssh would call this forward a success; clients would "
+            "reach one or the other, depending on the address they try first."
+        )
+    if holder is None or (holder.pid is None and not holder.container and not holder.unit):
+        fixes = (*fixes, *_show(facts, point))
     return Finding(
         code=code,
-        subject=str(address),
-        title=f"{address} is taken by {who}",
+        subject=point.address,
+        title=title,
         explain=explain,
-        evidence=tuple(
-            Evidence(f"listens on {each.host}", f"{_name(each)} {each.command}".strip())
-            for each in bind.holders[:8]
+        evidence=_evidence(held),
+        fixes=fixes,
+    )
+
+
+def _why(point: Point) -> str:
+    row = point.rows[0]
+    if bare(row.host) in WILDCARDS and bare(row.host) != point.host:
+        everywhere = where(bare(row.host), row.port)
+        return f"It listens on every address ({everywhere}), {point.host} included."
+    return "Nothing else can listen there before it ends."
+
+
+def _purpose(asked: Asked, command: tuple[str, ...]) -> str:
+    to = asked.wanted.to
+    if to and any(to in word for word in command):
+        return f"It leads to {to} already, so it may be the very tunnel that you want."
+    return "It was started earlier and still runs."
+
+
+def _show(facts: PortFacts, point: Point) -> tuple[Fix, ...]:
+    """Return how to see a process that was not visible."""
+    look = words.looking(point.port, facts.os)
+    if facts.is_admin and facts.os == "linux":
+        note = "lists containers: no process here has the socket, so one of them may, or the kernel"
+        return (Fix(("lsns", "-t", "pid"), note=note),)
+    return (look,)
+
+
+def _evidence(held: Sequence[Point]) -> tuple[Evidence, ...]:
+    listeners = {holder: None for point in held for holder in point.holders}
+    return (
+        *(Evidence(f"bind {each.address}", each.error) for each in held),
+        *(words.evidence(holder) for holder in listeners),
+    )
+
+
+# --- connections ---
+
+
+def _connection(facts: PortFacts, asked: Asked, point: Point) -> Finding:
+    live = [row for row in point.rows if row.state not in ENDING]
+    holder = point.holders[0] if point.holders else None
+    who = "a program" if holder is None else words.who(holder, facts.os)
+    other = elsewhere(asked.wanted, asked.next_port)
+    if len(live) > 1 or not facts.ranges.hands_out(point.port):
+        title = f"{point.address} is kept by connections of {who}, which does not listen any more"
+        explain = "They were accepted there, and hold the port until the last of them has ended."
+        return _about(LEFT, point, title, explain, other)
+    ranges = facts.ranges
+    peer = where(live[0].peer_host, live[0].peer_port)
+    return _about(
+        SOURCE,
+        point,
+        f"{point.address} is the near end of a connection of {who} to {peer}",
+        f"The system takes ports {ranges.low} to {ranges.high} for outgoing connections, and "
+        "this one is among them; it is free again when the connection has ended.",
+        (*other, *reserve(facts.os, ranges, point.port)),
+    )
+
+
+def _ending(facts: PortFacts, asked: Asked, point: Point) -> Finding:
+    wait = "It is free again when the system has forgotten them."
+    if facts.os == "linux" and all(row.state == "TIME_WAIT" for row in point.rows):
+        wait = f"Linux keeps it for {LINUX_TIME_WAIT} seconds (TIME_WAIT)."
+    return _about(
+        WAITING,
+        point,
+        f"{point.address} is kept by connections that have just ended",
+        f"{wait} The program that had them did not allow the port to be used again at once.",
+        (*elsewhere(asked.wanted, asked.next_port), Fix((), note="or wait for that")),
+    )
+
+
+def _about(code: str, point: Point, title: str, explain: str, fixes: tuple[Fix, ...]) -> Finding:
+    return Finding(
+        code=code,
+        subject=point.address,
+        title=title,
+        explain=explain,
+        evidence=(
+            Evidence(f"bind {point.address}", point.error),
+            *(_connection_evidence(row) for row in point.rows[:5]),
         ),
         fixes=fixes,
     )
 
 
-def _name(holder: Holder) -> str:
-    if holder.pid is None:
-        return f"a program of {holder.user}" if holder.user else "a program of another user"
-    return f"{holder.name or 'a program'} (process {holder.pid})"
+def _connection_evidence(row: SocketRow) -> Evidence:
+    peer = where(row.peer_host, row.peer_port)
+    return Evidence(f"{where(row.host, row.port)} to {peer}", clean(row.state, 20))
 
 
-def _absent(bind: Bind, result: BindResult, os: str) -> Finding:
-    host = result.address.host
-    explain = f"{bind.forward} asks for it."
-    if os in {"darwin", "freebsd"} and host.startswith("127."):
-        explain = "macOS and the BSDs configure 127.0.0.1 alone of 127.0.0.0/8."
-        alias = ("sudo", "ifconfig", "lo0", "alias", host, "up")
-        undo = ("sudo", "ifconfig", "lo0", "-alias", host)
-        fixes = (Fix(alias, needs_admin=True, undo=undo, note="gone after a restart"),)
-    else:
-        show = {"linux": ("ip", "-br", "address"), "windows": ("ipconfig",)}.get(os, ("ifconfig",))
-        fixes = (Fix(show, note="shows the addresses of this machine"),)
+# --- neither ---
+
+
+def _unseen(facts: PortFacts, asked: Asked, point: Point) -> Finding:
+    other = elsewhere(asked.wanted, asked.next_port)
+    bound = Evidence(f"bind {point.address}", point.error)
+    if facts.table_error or not facts.complete:
+        table = Evidence("table of sockets", clean(facts.table_error) or "not complete")
+        return Finding(
+            code=TAKEN,
+            subject=point.address,
+            title=f"{point.address} is taken by a program that is not visible to you",
+            explain="Nothing else can listen there before it ends.",
+            evidence=(bound, table),
+            fixes=(*other, words.looking(point.port, facts.os)),
+        )
+    show: tuple[Fix, ...] = ()
+    if facts.os == "linux":
+        argv = ("sudo", "ss", "-tnpB", f"sport = :{point.port}")
+        show = (Fix(argv, note="shows it where ss knows -B", needs_admin=True),)
     return Finding(
-        code=ABSENT,
-        subject=host,
-        title=f"{host} is no address of this machine, so nothing can listen there",
-        explain=explain,
-        evidence=(Evidence(f"bind {result.address}", result.error),),
-        fixes=fixes,
+        code=UNSEEN,
+        subject=point.address,
+        title=f"{point.address} is in use, and the table of sockets does not show by what",
+        explain="A program that binds a port without listening on it is not in that table.",
+        evidence=(bound, Evidence("table of sockets", f"no row for port {point.port}")),
+        fixes=(*other, *show),
     )
 
 
-def _privileged(bind: Bind, result: BindResult) -> Finding:
+def _meets(first: Asked, second: Asked) -> bool:
+    """Return whether two forwards want the same address and port."""
+    if first.port != second.port:
+        return False
+    return any(
+        a.host == b.host
+        or (is_ipv6(a.host) == is_ipv6(b.host) and bool(WILDCARDS & {a.host, b.host}))
+        for a in first.points
+        for b in second.points
+    )
+
+
+def _twice(first: Asked, second: Asked) -> Finding:
+    wanted = second.wanted
     return Finding(
-        code=PRIVILEGED,
-        subject=str(result.address),
-        title=f"Port {result.address.port} belongs to the administrator",
-        explain="Ports below 1024 can be bound by root only, unless a sysctl says otherwise.",
-        evidence=(Evidence(f"bind {result.address}", result.error),),
-        fixes=_other_port(bind),
+        code=TWICE,
+        subject=f"{wanted.host or 'localhost'}:{wanted.port}",
+        title=f"Two of the forwards listen on port {wanted.port}",
+        explain="The second cannot be bound, because the first has the address by then.",
+        evidence=(
+            Evidence("first", clean(first.wanted.text)),
+            Evidence("second", clean(wanted.text)),
+        ),
+        fixes=elsewhere(wanted, second.next_port),
     )
 
 
@@ -221,15 +282,16 @@ CHECK = Check(
     probe=probe,
     judge=judge,
     finds=(
-        Kind(TAKEN, "a program listens there", caused_by=("loopback-down",)),
-        Kind(HALF, "one of the two loopback addresses is taken", caused_by=("loopback-down",)),
-        Kind(PRIVILEGED, "the port belongs to the administrator"),
-        Kind(
-            ABSENT,
-            "no interface has the address",
-            caused_by=("loopback-down", "loopback-without-127"),
-        ),
+        Kind(TAKEN, "a program listens there"),
+        Kind(OWN_TUNNEL, "an earlier tunnel of yours listens there"),
+        Kind(HALF, "one of the addresses of a forward is taken, the other is free"),
+        Kind(UNSEEN, "the port is in use, the table does not show by what"),
+        Kind(SOURCE, "the port is the source port of a connection"),
+        Kind(LEFT, "connections of an earlier listener hold the port"),
+        Kind(WAITING, "connections that have just ended hold the port"),
+        Kind(TWICE, "two of the forwards want the same port"),
     ),
-    effects=(Effect.BINDS,),
+    effects=(Effect.BINDS, Effect.RUNS_TOOLS),
+    timeout=15.0,
     applies=applies,
 )

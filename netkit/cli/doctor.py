@@ -46,6 +46,7 @@ class Request:
     spec: TunnelSpec | None = None
     forwards: tuple[ForwardSpec, ...] = ()
     wanted: bool = False
+    protocol: str = ""
     nat_budget: float | None = None
     form: str = "text"
     redact: bool = False
@@ -90,7 +91,7 @@ class Codes(click.ParamType[tuple[str, ...]]):
 )
 @options.gateway_options
 @options.forward_options
-@click.option("--for", "purpose", metavar="WHAT", help="'forward', followed by its options.")
+@click.option("--for", "purpose", metavar="WHAT", help="'forward', or a protocol such as ftp.")
 @click.option("--nat", is_flag=True, help="Measure after how long a NAT forgets; takes minutes.")
 @click.option(
     "--budget",
@@ -131,7 +132,7 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
 def _request(ctx: click.Context, gateway: str | None, values: dict[str, Any]) -> Request:
     forwards = options.forwards_of(ctx)
     purpose = values["purpose"] or ""
-    _check_purpose(purpose)
+    protocol = _protocol(purpose)
     _check_combination(gateway, forwards, values)
     spec = None if gateway is None else options.tunnel_spec(gateway, forwards, values)
     if spec is not None and values["keepalive"] == options.AUTO:
@@ -143,6 +144,7 @@ def _request(ctx: click.Context, gateway: str | None, values: dict[str, Any]) ->
         spec=spec,
         forwards=forwards,
         wanted=bool(purpose or forwards),
+        protocol=protocol,
         nat_budget=(values["budget"] or 360.0) if values["nat"] else None,
         form="json" if values["as_json"] else "markdown" if values["markdown"] else "text",
         redact=values["redact"],
@@ -164,13 +166,23 @@ def _flat(groups: Sequence[Sequence[str]]) -> tuple[str, ...]:
     return tuple(code for group in groups for code in group)
 
 
-def _check_purpose(purpose: str) -> None:
-    if purpose not in ("", FORWARD):
-        raise UsageError(
-            f"--for {purpose}: there is no such thing to examine",
-            code="unknown-purpose",
-            cause=f"it is {FORWARD}, followed by the options of netkit forward",
-        )
+def _protocol(purpose: str) -> str:
+    """Return the protocol that ``--for`` names; empty for ``forward`` and for nothing."""
+    if purpose in ("", FORWARD):
+        return ""
+    from diagnostics.knowledge.protocols import NAMES
+
+    if purpose.lower() in NAMES:
+        return purpose.lower()
+    from difflib import get_close_matches
+
+    close = get_close_matches(purpose.lower(), [FORWARD, *NAMES], 3)
+    raise UsageError(
+        f"--for {purpose}: there is no such thing to examine",
+        code="unknown-purpose",
+        cause=(f"did you mean {' or '.join(close)}? " if close else "")
+        + f"it is {FORWARD} or one of {', '.join(NAMES)}",
+    )
 
 
 def _check_combination(

@@ -184,6 +184,7 @@ class DoctorJob:
             gateway=str(request.spec.gateway) if request.spec else "",
             forwards=forwards,
             wanted=request.wanted,
+            protocol=request.protocol,
             nat=None if budget is None else NatOptions(budget=budget),
             remembered=known,
             config_file=str((request.spec and request.spec.config_file) or ""),
@@ -208,8 +209,10 @@ class DoctorJob:
                 target = machine.target
             report = self._run_on(machine.system, checks, skipped, target)
             machine.finish(report)
-            shown = machine.redacted(report) if self._request.redact else report
-        self._show(self._typed_out(shown))
+            shown = self._typed_out(report)
+            if self._request.redact:
+                shown = machine.redacted(shown)
+        self._show(shown)
         return report
 
     def _secrets(self) -> tuple[str | None, TerminalPrompter | None]:

@@ -70,7 +70,7 @@ class FakeSystem:
         back: Callable[..., y.ConnectBack] | None = None,
         connect: Callable[..., y.Connected] | None = None,
         talk: Callable[..., y.Talk] | None = None,
-        clocks: y.Clocks = y.Clocks(1_700_000_000.0, 1000.0, 1000.0),
+        clocks: y.Clocks = y.Clocks(1_800_000_000.0, 1000.0, 1000.0),
     ) -> None:
         self.os = os
         self.ssh = ssh or FakeSsh()

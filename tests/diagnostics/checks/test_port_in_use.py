@@ -1,147 +1,318 @@
-"""Listening points: taken, half taken, privileged, of no interface."""
+"""Listening points that cannot be bound: by whom, and what to do."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from diagnostics.checks.port_in_use import CHECK, Bind, Facts, Holder, applies, judge, probe
+from diagnostics.checks.port_in_use import CHECK, judge, probe
 from diagnostics.model import Finding, Target, Unknown
-from diagnostics.system import BindResult, ProcessInfo, SocketTable
-from netkit.model import Endpoint, ForwardKind, ForwardSpec, UnixPath
+from diagnostics.ports.examine import PortFacts
+from diagnostics.ports.points import applies
+from diagnostics.system import Account, BindResult, ProcessInfo, SocketRow, SocketTable
+from netkit.model import Endpoint, ForwardKind, ForwardSpec
+from support.any_values import any_of
 from support.machine import FakeSystem, listening
 
 TS = Endpoint("ts", 3389)
 CODES = {kind.code for kind in CHECK.finds}
+XRDP = {812: ProcessInfo(812, "xrdp", ("xrdp", "-n"), parent=1)}
 
 
-def local(host: str, port: int, to=TS) -> Target:
-    return Target(forwards=(ForwardSpec(ForwardKind.LOCAL, Endpoint(host, port), to),))
+def local(*binds: tuple[str, int]) -> Target:
+    return Target(
+        forwards=tuple(ForwardSpec(ForwardKind.LOCAL, Endpoint(*each), TS) for each in binds)
+    )
 
 
-def bind(errors: dict[tuple[str, int], str]):
-    def result(address: Endpoint) -> BindResult:
-        return BindResult(address, errors.get((address.host, address.port), ""), 1)
+def examine(target: Target, errors: dict[tuple[str, int], str], **more):
+    def bind(address: Endpoint) -> BindResult:
+        return BindResult(address, errors.get((address.host, address.port), ""), 98)
 
-    return result
-
-
-def examine(target: Target, errors, **more):
-    return judge(probe(target, FakeSystem(more.pop("os", "linux"), bind=bind(errors), **more)))
+    system = FakeSystem(more.pop("os", "linux"), bind=bind, **more)
+    return judge(probe(target, system))
 
 
-def test_applies_to_what_listens_here():
-    assert applies(Target())
-    remote = ForwardSpec(ForwardKind.REMOTE, Endpoint("", 80), TS)
-    unix = ForwardSpec(ForwardKind.LOCAL, UnixPath("/s"), TS)
-    assert applies(Target(forwards=(remote, unix)))
-    assert applies(local("", 80)) == ""
+def taken(*rows: SocketRow, host: str = "127.0.0.2", **more) -> Finding:
+    """Return the finding for a port that cannot be bound at ``host`` alone."""
+    wanted = more.pop("wanted", (host, 3389))
+    errors = {(each, 3389): "EADDRINUSE" for each in more.pop("hosts", (host,))}
+    table = more.pop("sockets", SocketTable(rows))
+    (finding,) = examine(local(wanted), errors, sockets=table, **more)
+    assert isinstance(finding, Finding)
+    assert finding.code in CODES
+    return finding
+
+
+def commands(finding: Finding) -> list[str]:
+    return [fix.command for fix in finding.fixes]
+
+
+OTHER = "netkit forward ... -L 127.0.0.2:3390:ts:3389"
+
+
+def test_applies_and_registration():
+    assert CHECK.applies is applies
+    assert CHECK.applies(Target())
 
 
 def test_free():
-    assert examine(local("127.0.0.2", 3389), {}) == ()
+    assert examine(local(("", 3389), ("127.0.0.2", 3389)), {}) == ()
 
 
-def test_taken_names_the_program_and_a_free_port():
+def test_taken():
+    finding = taken(listening("127.0.0.2", 3389, 812), processes=XRDP)
+    assert finding.code == "port-taken"
+    assert finding.subject == "127.0.0.2:3389"
+    assert finding.title == "127.0.0.2:3389 is taken by xrdp (process 812)"
+    assert commands(finding) == [OTHER]
+    assert finding.fixes[0].note == "port 3390 is free"
+    assert finding.evidence[1].value == "process 812: xrdp -n"
+
+
+def test_taken_on_every_address():
+    finding = taken(listening("0.0.0.0", 3389, 812), processes=XRDP)
+    assert "every address (0.0.0.0:3389), 127.0.0.2 included" in finding.explain
+
+
+def test_taken_by_a_service():
+    finding = taken(
+        listening("127.0.0.2", 3389, 812),
+        processes=XRDP,
+        files={"/proc/812/cgroup": b"0::/system.slice/xrdp.service\n"},
+    )
+    assert commands(finding) == [OTHER, "sudo systemctl stop xrdp.service"]
+
+
+def test_taken_by_somebody_who_is_not_visible():
+    finding = taken(listening("127.0.0.2", 3389, None, 1001), users={1001: "bob"})
+    assert finding.title == "127.0.0.2:3389 is taken by a program of user bob"
+    assert commands(finding) == [OTHER, "sudo ss -ltnp 'sport = :3389'"]
+
+
+def test_not_visible_to_the_administrator_either():
+    root = Account("root", 0, "/root", is_admin=True, hostname="h")
+    finding = taken(listening("127.0.0.2", 3389, None, 0), account=root)
+    assert commands(finding) == [OTHER, "lsns -t pid"]
+
+
+def test_not_visible_on_windows_to_the_administrator():
+    row = SocketRow("127.0.0.2", 3389, "LISTEN")
+    admin = Account("A", None, "C:\\", is_admin=True, hostname="h")
+    finding = taken(row, os="windows", account=admin)
+    assert commands(finding)[1] == "netstat -anob -p TCP"
+
+
+def test_without_a_table():
+    finding = taken(sockets=SocketTable(complete=False, error="EACCES"))
+    assert finding.code == "port-taken"
+    assert "not visible to you" in finding.title
+    assert finding.evidence[1].value == "EACCES"
+    assert commands(finding)[1].startswith("sudo ss")
+    finding = taken(sockets=SocketTable(complete=False), os="darwin")
+    assert commands(finding)[1].startswith("sudo lsof")
+
+
+def test_windows_says_denied_where_another_user_listens():
     (finding,) = examine(
-        local("127.0.0.2", 3389),
-        {("127.0.0.2", 3389): "EADDRINUSE", ("127.0.0.2", 3390): "EADDRINUSE"},
-        sockets=SocketTable((listening("0.0.0.0", 3389, 812), listening("127.0.0.2", 1))),
-        processes={812: ProcessInfo(812, "xrdp", ("xrdp", "-n"))},
+        local(("127.0.0.2", 3389)),
+        {("127.0.0.2", 3389): "EACCES"},
+        os="windows",
+        sockets=SocketTable((SocketRow("0.0.0.0", 3389, "LISTEN", pid=9),)),
+        processes={
+            9: ProcessInfo(9, "svchost.exe", user="NETWORK SERVICE", services=("TermService",))
+        },
     )
     assert finding.code == "port-taken"
-    assert finding.title == "127.0.0.2:3389 is taken by xrdp (process 812)"
-    expected = ("netkit", "forward", "...", "-L", "127.0.0.2:3391:ts:3389")
-    assert finding.fixes[0].argv == expected
-    assert finding.fixes[1].argv == ("kill", "812")
+    assert "service TermService" in finding.title
+    assert "Remote Desktop of this machine" in finding.title
 
 
-def test_taken_by_somebody_else():
-    (finding,) = examine(
-        local("127.0.0.1", 3389),
-        {("127.0.0.1", 3389): "EADDRINUSE"},
-        sockets=SocketTable((listening("127.0.0.1", 3389, None, 0),)),
+def test_half_bound():
+    finding = taken(
+        listening("127.0.0.1", 3389, 812),
+        host="127.0.0.1",
+        wanted=("", 3389),
+        processes=XRDP,
     )
-    assert "a program of root" in finding.title
-    assert finding.fixes[1].argv[:3] == ("sudo", "ss", "-ltnp")
-
-
-def test_taken_by_nobody_known():
-    (finding,) = examine(local("127.0.0.1", 3389), {("127.0.0.1", 3389): "EADDRINUSE"})
-    assert "another program" in finding.title
-
-
-def test_taken_where_not_even_the_user_is_known():
-    (finding,) = examine(
-        local("127.0.0.1", 3389),
-        {("127.0.0.1", 3389): "EADDRINUSE"},
-        sockets=SocketTable((listening("127.0.0.1", 3389, 7, None),)),
-    )
-    assert "a program (process 7)" in finding.title
-
-
-def test_half_taken():
-    (finding,) = examine(local("", 8080), {("::1", 8080): "EADDRINUSE"})
     assert finding.code == "port-half-bound"
-    assert finding.fixes[0].argv[-1] == "8081:ts:3389"
+    assert finding.subject == "127.0.0.1:3389"
+    assert commands(finding) == [
+        "netkit forward ... -L 3390:ts:3389",
+        "netkit forward ... -L '[::1]:3389:ts:3389'",
+    ]
+    assert finding.explain.startswith("[::1]:3389 is free, so ssh would call")
+
+
+def test_both_families_taken_is_one_finding():
+    finding = taken(
+        listening("::", 3389, 812),
+        hosts=("127.0.0.1", "::1"),
+        wanted=("", 3389),
+        processes=XRDP,
+    )
+    assert finding.code == "port-taken"
+    assert [each.what for each in finding.evidence[:2]] == [
+        "bind 127.0.0.1:3389",
+        "bind [::1]:3389",
+    ]
 
 
 def test_a_machine_without_ipv6_is_complete():
-    assert examine(local("", 8080), {("::1", 8080): "EADDRNOTAVAIL"}) == ()
-
-
-def test_an_address_of_no_interface_on_macos():
+    for error in ("EADDRNOTAVAIL", "EAFNOSUPPORT"):
+        assert examine(local(("", 3389)), {("::1", 3389): error}) == ()
+    errors = {("127.0.0.1", 3389): "EADDRINUSE", ("::1", 3389): "EAFNOSUPPORT"}
     (finding,) = examine(
-        local("127.0.0.2", 3389), {("127.0.0.2", 3389): "EADDRNOTAVAIL"}, os="darwin"
+        local(("", 3389)), errors, sockets=SocketTable((listening("0.0.0.0", 3389),))
     )
-    assert finding.code == "address-not-available"
-    assert finding.fixes[0].argv == ("sudo", "ifconfig", "lo0", "alias", "127.0.0.2", "up")
-    assert finding.fixes[0].undo
+    assert finding.code == "port-taken"
 
 
-def test_an_address_of_no_interface():
-    (finding,) = examine(local("192.0.2.1", 80), {("192.0.2.1", 80): "EADDRNOTAVAIL"})
-    assert finding.fixes[0].argv == ("ip", "-br", "address")
+def test_an_address_that_is_not_there_is_another_checks_matter():
+    assert examine(local(("192.0.2.99", 3389)), {("192.0.2.99", 3389): "EADDRNOTAVAIL"}) == ()
 
 
-def test_privileged():
-    (finding,) = examine(local("127.0.0.1", 80, to=None), {("127.0.0.1", 80): "EACCES"})
-    assert finding.code == "port-privileged"
-    assert finding.fixes[0].argv[-1] == "127.0.0.1:8080"
-
-
-@pytest.mark.parametrize(("port", "os"), [(80, "windows"), (8080, "linux")])
-def test_a_refusal_without_a_known_cause_is_unknown(port, os):
-    (unknown,) = examine(local("127.0.0.1", port), {("127.0.0.1", port): "EACCES"}, os=os)
-    assert isinstance(unknown, Unknown)
-
-
-def test_no_free_port_is_offered_where_there_is_none():
-    taken = {("127.0.0.1", port): "EADDRINUSE" for port in range(8080, 9000)}
-    (finding,) = examine(local("127.0.0.1", 8080), taken)
-    assert finding.fixes == ()
-
-
-def test_dynamic():
-    target = Target(forwards=(ForwardSpec(ForwardKind.DYNAMIC, Endpoint("127.0.0.1", 1080)),))
-    (finding,) = examine(target, {("127.0.0.1", 1080): "EADDRINUSE"})
-    assert finding.fixes[0].argv[-2:] == ("-D", "127.0.0.1:1081")
-
-
-TEXT = st.text(max_size=8)
-ERRORS = st.sampled_from(["", "EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "EIO"])
-ADDRESSES = st.builds(Endpoint, st.sampled_from(["127.0.0.1", "::1", "127.9.9.9"]), st.integers())
-BINDS = st.builds(
-    Bind,
-    TEXT,
-    st.tuples(TEXT, TEXT),
-    st.lists(st.builds(BindResult, ADDRESSES, ERRORS, st.integers()), max_size=3).map(tuple),
-    st.lists(st.builds(Holder, TEXT, st.none() | st.integers(), TEXT), max_size=3).map(tuple),
-    st.integers(),
+@pytest.mark.parametrize(
+    ("command", "explain"),
+    [
+        (("ssh", "-N", "-L", "3389:ts:3389", "gw"), "It leads to ts:3389 already"),
+        (("ssh", "-N", "-L", "3389:other:1", "gw"), "It was started earlier"),
+    ],
 )
+def test_own_tunnel(command, explain):
+    finding = taken(listening("127.0.0.2", 3389, 7), processes={7: ProcessInfo(7, "ssh", command)})
+    assert finding.code == "port-taken-by-own-tunnel"
+    assert commands(finding) == ["kill 7", OTHER]
+    assert finding.explain.startswith(explain)
 
 
-@given(st.builds(Facts, TEXT, st.lists(BINDS, max_size=3).map(tuple)))
-def test_is_total(facts):
-    assert {each.code for each in judge(facts) if isinstance(each, Finding)} <= CODES
+def test_own_tunnel_on_one_family():
+    finding = taken(
+        listening("127.0.0.1", 3389, 7),
+        host="127.0.0.1",
+        wanted=("", 3389),
+        processes={7: ProcessInfo(7, "ssh", ("ssh",))},
+    )
+    assert finding.code == "port-taken-by-own-tunnel"
+    assert len(finding.fixes) == 3
+
+
+def test_neighbours_are_left_to_their_check():
+    errors = {("127.0.0.1", 5000): "EADDRINUSE"}
+    found = examine(
+        local(("127.0.0.1", 5000)),
+        errors,
+        os="darwin",
+        sockets=SocketTable((listening("0.0.0.0", 5000, 9),)),
+        processes={9: ProcessInfo(9, "ControlCenter")},
+    )
+    assert found == ()
+
+
+def connection(port: int, state: str = "ESTABLISHED", peer: int = 443) -> SocketRow:
+    return SocketRow("127.0.0.2", port, state, "192.0.2.7", peer, 9, 1000)
+
+
+def on_port(port: int, *rows: SocketRow, os: str = "linux", **more) -> Finding:
+    (finding,) = examine(
+        local(("127.0.0.2", port)),
+        {("127.0.0.2", port): "EADDRINUSE"},
+        os=os,
+        sockets=SocketTable(rows),
+        processes={9: ProcessInfo(9, "curl")},
+        **more,
+    )
+    assert isinstance(finding, Finding)
+    assert finding.code in CODES
+    return finding
+
+
+def test_source_port():
+    finding = on_port(40000, connection(40000))
+    assert finding.code == "port-ephemeral-source"
+    assert finding.title == (
+        "127.0.0.2:40000 is the near end of a connection of curl (process 9) to 192.0.2.7:443"
+    )
+    assert "32768 to 60999" in finding.explain
+    assert commands(finding) == [
+        "netkit forward ... -L 127.0.0.2:61000:ts:3389",
+        "sudo sysctl -w net.ipv4.ip_local_reserved_ports=40000",
+    ]
+    on_windows = on_port(50000, connection(50000), os="windows")
+    assert commands(on_windows)[1].startswith("netsh int ipv4 add excludedportrange")
+    assert len(on_port(50000, connection(50000), os="darwin").fixes) == 1
+
+
+def test_connections_of_a_listener_that_is_gone():
+    assert on_port(8080, connection(8080)).code == "port-left-connections"
+    two = on_port(40000, connection(40000), connection(40000, "CLOSE_WAIT", 5))
+    assert two.code == "port-left-connections"
+    assert two.evidence[1].value == "ESTABLISHED"
+
+
+def test_ending_connections():
+    finding = on_port(8080, connection(8080, "TIME_WAIT"))
+    assert finding.code == "port-time-wait"
+    assert "60 seconds (TIME_WAIT)" in finding.explain
+    assert finding.fixes[-1].argv == ()
+    others = on_port(8080, connection(8080, "FIN_WAIT_2"), connection(8080, "TIME_WAIT"))
+    assert others.code == "port-time-wait"
+    assert "60 seconds" not in others.explain
+    assert "60 seconds" not in on_port(8080, connection(8080, "TIME_WAIT"), os="windows").explain
+
+
+def test_in_use_and_not_to_be_seen():
+    finding = on_port(8080)
+    assert finding.code == "port-taken-unseen"
+    assert commands(finding)[1] == "sudo ss -tnpB 'sport = :8080'"
+    assert len(on_port(8080, os="darwin").fixes) == 1
+
+
+def test_mirrored_wsl_is_left_to_the_neighbours():
+    account = Account("me", 1000, "/", is_admin=False, hostname="h", system="Linux Microsoft")
+    found = examine(
+        local(("127.0.0.2", 8080)),
+        {("127.0.0.2", 8080): "EADDRINUSE"},
+        account=account,
+        tools={("wslinfo", "--networking-mode"): "mirrored"},
+    )
+    assert found == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(("", 8080), ("127.0.0.1", 8080)), (("*", 8080), ("::1", 8080)), (("", 8080), ("", 8080))],
+)
+def test_asked_twice(first, second):
+    (finding,) = examine(local(first, second), {})
+    assert finding.code == "port-asked-twice"
+    assert finding.fixes[0].argv[-1].endswith("8082:ts:3389")
+
+
+def test_not_asked_twice():
+    assert examine(local(("", 8080), ("127.0.0.2", 8080), ("", 8081)), {}) == ()
+    assert examine(local(("0.0.0.0", 8080), ("::1", 8080)), {}) == ()
+
+
+def test_of_two_that_are_taken_each_is_told_once():
+    table = SocketTable((listening("127.0.0.2", 3389, 812),))
+    found = examine(
+        local(("127.0.0.2", 3389), ("127.0.0.2", 3389)),
+        {("127.0.0.2", 3389): "EADDRINUSE"},
+        sockets=table,
+        processes=XRDP,
+    )
+    assert [each.code for each in found] == ["port-taken", "port-taken"]
+
+
+def test_another_error_is_unknown():
+    (unknown,) = examine(local(("127.0.0.2", 3389)), {("127.0.0.2", 3389): "ENOBUFS"})
+    assert isinstance(unknown, Unknown)
+    assert unknown.reason == "127.0.0.2:3389 cannot be bound: ENOBUFS (98)"
+    assert examine(local(("127.0.0.2", 80)), {("127.0.0.2", 80): "EACCES"}) == ()
+
+
+@given(any_of(PortFacts))
+def test_judge_is_total(facts):
+    for each in judge(facts):
+        assert isinstance(each, Unknown) or each.code in CODES
