@@ -44,18 +44,23 @@ class Approach:
 
     @property
     def name(self) -> str:
-        """The hop as people know it: its alias, and where that leads if it is another name."""
-        return name_of(self.hop)
-
-    @property
-    def role(self) -> str:
-        """``gateway gw`` or ``jump host gw``."""
-        return f"{'gateway' if self.is_last else 'jump host'} {self.name}"
+        """The hop as people know it: ``gw``, ``gw (10.0.0.1)``, ``jump host gw``."""
+        name = name_of(self.hop)
+        return name if self.is_last else f"jump host {name}"
 
     @property
     def where(self) -> str:
         """Host and port of the hop, the subject of findings."""
         return address_of(self.hop)
+
+    @property
+    def place(self) -> str:
+        """Host and port of the hop for titles: ``10.0.0.1:22 (jump host gw)``."""
+        return self.with_role(self.where)
+
+    def with_role(self, name: str) -> str:
+        """Return ``name`` of the hop, followed by its role where it is a jump host."""
+        return name if self.is_last else f"{name} (jump host {clean(self.hop.alias, 80)})"
 
     @property
     def detail(self) -> str:
@@ -85,7 +90,7 @@ def look(target: Target, system: System) -> Approach:
         return Approach(os=system.os, typed=target.gateway, user=user, login=login)
     at = len(hops) - 1
     if not login.done:
-        at = next((n for n, hop in enumerate(hops) if hop.alias == login.hop), at)
+        at = _place(login, hops)
     return Approach(
         os=system.os,
         typed=target.gateway,
@@ -95,6 +100,12 @@ def look(target: Target, system: System) -> Approach:
         is_last=at == len(hops) - 1,
         login=login,
     )
+
+
+def _place(login: Login, hops: tuple[HopFacts, ...]) -> int:
+    """Return which of the hops a login that failed is about; the last where that is unknown."""
+    named = [n for n, hop in enumerate(hops) if hop.alias == login.hop] or [len(hops) - 1]
+    return login.hop_at if login.hop_at in named else named[0]
 
 
 def standing(login: Login, stage: str) -> int:

@@ -85,6 +85,7 @@ class Login:
         stage: the last stage reached: ``none`` (no gateway, or no plan), ``tcp`` (it failed there),
             ``banner``, ``kex``, ``host-key``, ``auth`` (each: it failed there), or ``done``.
         hop: alias of the hop the rest is about: the failing one, or the last.
+        hop_at: its place in the route, as two may have one alias; -1: unknown.
         error_code: that of the `netkit.errors.NetkitError`; empty when done.
         error: its summary; ``cause``: its cause.
         server: the version line of the server, ``SSH-2.0-OpenSSH_9.2p1``.
@@ -102,6 +103,7 @@ class Login:
 
     stage: str = "none"
     hop: str = ""
+    hop_at: int = -1
     error_code: str = ""
     error: str = ""
     cause: str = ""

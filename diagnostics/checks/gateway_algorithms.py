@@ -144,7 +144,7 @@ def _one_missing(
     return Finding(
         code=NONE_SHARED[key],
         subject=approach.where,
-        title=f"{approach.where} and netkit have no {word} algorithm in common",
+        title=f"{approach.place} and netkit have no {word} algorithm in common",
         explain=explain,
         evidence=(
             Evidence("the server offers", _shown(theirs)),
@@ -209,7 +209,7 @@ def _stalled(approach: Approach) -> Finding:
     return Finding(
         code=STALLED,
         subject=approach.where,
-        title=f"The key exchange with {approach.where} stalls: only small packets pass",
+        title=f"The key exchange with {approach.place} stalls: only small packets pass",
         explain="Large packets are lost on the way (an MTU black hole, usual with VPNs and "
         "tunnels), or the server is overloaded.",
         evidence=(Evidence("netkit says", clean(approach.detail, 400)), _server(approach)),
@@ -249,7 +249,7 @@ def _closed(approach: Approach) -> Finding:
     return Finding(
         code=CLOSED,
         subject=approach.where,
-        title=f"{approach.where} ends the connection in the middle of the key exchange",
+        title=f"{approach.place} ends the connection in the middle of the key exchange",
         explain=clean(approach.login.cause, 300)
         or "Its log says why: often a firewall that inspects SSH, or a server that fails.",
         evidence=(Evidence("netkit says", clean(approach.detail, 400)), _server(approach)),
@@ -265,7 +265,7 @@ def _unproven(approach: Approach) -> Finding:
     return Finding(
         code=UNPROVEN,
         subject=approach.where,
-        title=f"{approach.where} cannot prove that its host key is its own",
+        title=f"{approach.place} cannot prove that its host key is its own",
         explain="A broken server, or somebody in between. Do not log in from this network before "
         "that is known.",
         evidence=(Evidence("netkit says", clean(approach.detail, 400)), _server(approach)),
@@ -277,7 +277,7 @@ def _broken(approach: Approach) -> Finding:
     return Finding(
         code=BROKEN,
         subject=approach.where,
-        title=f"The key exchange with {approach.where} failed: {clean(approach.login.error, 300)}",
+        title=f"The key exchange with {approach.place} failed: {clean(approach.login.error, 300)}",
         explain=clean(approach.login.cause, 400),
         evidence=(
             Evidence("netkit's code", clean(approach.login.error_code)),
@@ -317,7 +317,7 @@ def _not_strict(approach: Approach) -> Finding:
         code=STRICT,
         severity=Severity.WARNING,
         subject=approach.where,
-        title=f"The SSH server at {approach.where} lacks strict key exchange (CVE-2023-48795)",
+        title=f"The SSH server at {approach.place} lacks strict key exchange (CVE-2023-48795)",
         explain="Somebody in between could drop messages at the start of some connections "
         f"(Terrapin); the {clean(login.cipher, 40) or 'cipher'} used now does not allow it.{also}"
         f"{since}",
@@ -331,7 +331,7 @@ def _weak_used(approach: Approach, used: list[str]) -> Finding:
         code=WEAK_USED,
         severity=Severity.WARNING,
         subject=approach.where,
-        title=f"The connection to {approach.where} has to use {_shown(tuple(used))}",
+        title=f"The connection to {approach.place} has to use {_shown(tuple(used))}",
         explain="The server offers nothing better of that kind, so it is old or set up so.",
         evidence=(_server(approach), Evidence("MACs offered", _shown(approach.login.theirs.macs))),
         fixes=(_update(),),
@@ -343,7 +343,7 @@ def _weak_offered(approach: Approach, weak: list[str]) -> Finding:
         code=WEAK_OFFERED,
         severity=Severity.INFO,
         subject=approach.where,
-        title=f"The server at {approach.where} still offers {len(weak)} retired algorithms",
+        title=f"The server at {approach.place} still offers {len(weak)} retired algorithms",
         explain="netkit does not use them; other clients may.",
         evidence=(Evidence("retired", _shown(tuple(weak))), _server(approach)),
     )

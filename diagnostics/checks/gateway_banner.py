@@ -89,7 +89,7 @@ def _said(approach: Approach) -> Finding:
     return Finding(
         code=NOT_SSH,
         subject=approach.where,
-        title=f"At {approach.where} {what} answers",
+        title=f"At {approach.place} {what} answers",
         explain=f"This port belongs to {other}; the SSH server is at another one, or behind "
         "something that hands connections on by what they begin with.",
         evidence=_seen(approach),
@@ -109,7 +109,7 @@ def _portal(approach: Approach) -> Finding:
     return Finding(
         code=PORTAL,
         subject=approach.where,
-        title=f"A web page answers in place of {approach.where}: this network wants you to log in "
+        title=f"A web page answers in place of {approach.place}: this network wants you to log in "
         "first, or blocks SSH",
         explain="Hotel, airport and guest networks answer so for everything until their terms are "
         "accepted in a browser; some proxies always do.",
@@ -132,7 +132,7 @@ def _silent(approach: Approach) -> Finding:
     return Finding(
         code=SILENT,
         subject=approach.where,
-        title=f"{approach.where} accepts connections and then says nothing",
+        title=f"{approach.place} accepts connections and then says nothing",
         explain="An SSH server speaks first. This is another service (TLS, a database), or the "
         "server is overloaded or frozen, or a firewall accepts in its place.",
         evidence=_seen(approach),
@@ -155,7 +155,7 @@ def _closed(approach: Approach) -> Finding:
     return Finding(
         code=CLOSES,
         subject=approach.where,
-        title=f"{approach.where} closes each connection at once",
+        title=f"{approach.place} closes each connection at once",
         explain="The server is full (MaxStartups), bans this address (fail2ban, PerSourcePenalties,"
         " hosts.deny), or a forwarder stands there with nothing behind it.",
         evidence=(*_seen(approach), Evidence("netkit's code", clean(login.error_code))),
@@ -196,7 +196,7 @@ def _full(approach: Approach) -> Finding:
     return Finding(
         code=FULL,
         subject=approach.where,
-        title=f"The SSH server at {approach.where} is full: it drops new connections (MaxStartups)",
+        title=f"The SSH server at {approach.place} is full: it drops new connections (MaxStartups)",
         explain="Too many connections are not logged in yet. Wait a moment; a scan from the "
         "internet, or many tunnels that connect at once, fill it.",
         evidence=_seen(approach),
@@ -218,7 +218,7 @@ def _penalty(approach: Approach) -> Finding:
     return Finding(
         code=PENALTY,
         subject=approach.where,
-        title=f"{approach.where} turns this address away for a while (PerSourcePenalties)",
+        title=f"{approach.place} turns this address away for a while (PerSourcePenalties)",
         explain="Logins that failed, or connections without one, have earned this address, or one "
         "that shares it behind a NAT, a penalty. It ends by itself; each attempt may lengthen it.",
         evidence=_seen(approach),
@@ -239,7 +239,7 @@ def _old(approach: Approach) -> Finding:
     return Finding(
         code=OLD,
         subject=approach.where,
-        title=f"{approach.where} speaks only SSH protocol 1, which is not secure",
+        title=f"{approach.place} speaks only SSH protocol 1, which is not secure",
         explain="netkit and every current ssh refuse it. The server has to be replaced, or "
         "switched to protocol 2 (Protocol 2 in its sshd_config).",
         evidence=_seen(approach),
@@ -259,7 +259,7 @@ def _plain(approach: Approach, code: str, explain: str) -> Finding:
     return Finding(
         code=code,
         subject=approach.where,
-        title=clean(approach.login.error, 300) or f"{approach.where} is no usable SSH server",
+        title=clean(approach.login.error, 300) or f"{approach.place} is no usable SSH server",
         explain=explain,
         evidence=_seen(approach),
         fixes=(remedies.ssh(approach.hop, "-v", note="shows whether ssh gets any further"),),

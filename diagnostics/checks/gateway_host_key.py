@@ -73,6 +73,11 @@ class Facts:
         """The name for people."""
         return clean(self.name, 100)
 
+    @property
+    def place(self) -> str:
+        """The name for titles: ``[10.0.0.1]:2222 (jump host gw)``."""
+        return self.approach.with_role(self.shown)
+
 
 def probe(target: Target, system: System) -> Facts:
     """Log in, or learn how far that gets; read the known_hosts files of the hop."""
@@ -132,7 +137,7 @@ def _refused(facts: Facts) -> Finding:
     return Finding(
         code=REFUSED,
         subject=facts.shown,
-        title=clean(approach.login.error, 300) or f"The host key of {facts.shown} is refused",
+        title=clean(approach.login.error, 300) or f"The host key of {facts.place} is refused",
         explain=clean(approach.login.cause, 400),
         evidence=(_shown(approach),),
         fixes=(_on_gateway(approach),),
@@ -190,7 +195,7 @@ def _unknown(facts: Facts) -> Finding:
     return Finding(
         code=UNKNOWN,
         subject=facts.shown,
-        title=f"The host key of {facts.shown} is not known yet: {_key(approach)}",
+        title=f"The host key of {facts.place} is not known yet: {_key(approach)}",
         explain="Compare it with the gateway's own, so that nobody in between is trusted; then "
         f"accept it once.{known}",
         evidence=(
@@ -237,7 +242,7 @@ def _changed(facts: Facts) -> Finding:
     return Finding(
         code=CHANGED,
         subject=facts.shown,
-        title=f"The host key of {facts.shown} has changed: it shows {_key(approach)}, but {held}",
+        title=f"The host key of {facts.place} has changed: it shows {_key(approach)}, but {held}",
         explain="The server was reinstalled, the address belongs to another machine now, or "
         "somebody is in between. Find out which before you remove the old key.",
         evidence=(_shown(approach), *_evidence(lines)),
@@ -267,7 +272,7 @@ def _revoked(facts: Facts) -> Finding:
     return Finding(
         code=REVOKED,
         subject=facts.shown,
-        title=f"The host key of {facts.shown} is revoked: {_key(approach)} must not be trusted",
+        title=f"The host key of {facts.place} is revoked: {_key(approach)} must not be trusted",
         explain="Somebody who knows says in known_hosts that this key has fallen into wrong "
         "hands. Do not log in; ask the gateway's administrator for its new key.",
         evidence=(_shown(approach), *_evidence(lines)),
@@ -283,7 +288,7 @@ def _certificate(facts: Facts) -> Finding:
     return Finding(
         code=CERTIFICATE,
         subject=facts.shown,
-        title=clean(approach.login.error, 300) or f"The host certificate of {facts.shown} is bad",
+        title=clean(approach.login.error, 300) or f"The host certificate of {facts.place} is bad",
         explain=clean(approach.login.cause, 400),
         evidence=(_shown(approach), *_evidence(lines)),
         fixes=(Fix(("sh", "-c", command), where="gateway", note=note),),
@@ -300,7 +305,7 @@ def _damage(facts: Facts, file: HostsFile) -> tuple[Finding, ...]:
     what = f"line {first.number}"
     if contents.damaged > 1:
         what += f" and {contents.damaged - 1} more"
-    about = f" about {facts.shown}" if here else ""
+    about = f" about {facts.place}" if here else ""
     return (
         Finding(
             code=ENTRY_DAMAGED if here else DAMAGED,

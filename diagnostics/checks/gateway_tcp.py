@@ -155,7 +155,7 @@ def _refused(facts: Facts) -> Finding:
     return Finding(
         code=REFUSED,
         subject=approach.where,
-        title=f"{approach.where} refuses connections: no SSH server listens there",
+        title=f"{approach.place} refuses connections: no SSH server listens there",
         explain="The machine answers, so name and network are right. The server is off, listens "
         "at another port, or a firewall rejects.",
         evidence=_seen(facts),
@@ -184,7 +184,7 @@ def _timed_out(facts: Facts) -> Finding:
     return Finding(
         code=TIMED_OUT,
         subject=approach.where,
-        title=f"{approach.where} does not answer",
+        title=f"{approach.place} does not answer",
         explain="The machine is off, the address is wrong, or a firewall drops the packets"
         + _private(facts),
         evidence=_seen(facts),
@@ -206,7 +206,7 @@ def _unreachable(facts: Facts) -> Finding:
     return Finding(
         code=UNREACHABLE,
         subject=approach.where,
-        title=f"There is no way to {approach.where}",
+        title=f"There is no way to {approach.place}",
         explain="This machine is offline, the VPN to that network is down, or a router on the "
         "way says that it is unreachable" + _private(facts),
         evidence=_seen(facts),
@@ -253,8 +253,8 @@ def _other(facts: Facts, code: str) -> Finding:
     approach = facts.approach
     again = any(each.outcome == "ok" for each in facts.tried)
     titles = {
-        RESET: f"The connection to {approach.where} is cut as soon as it is made",
-        DENIED: f"This machine forbids connections to {approach.where}",
+        RESET: f"The connection to {approach.place} is cut as soon as it is made",
+        DENIED: f"This machine forbids connections to {approach.place}",
     }
     explains = {
         RESET: "A firewall or load balancer on the way does so, or one on the gateway.",
@@ -269,7 +269,7 @@ def _other(facts: Facts, code: str) -> Finding:
         code=code,
         subject=approach.where,
         title=titles.get(code)
-        or f"Connecting to {approach.where} failed: {clean(approach.login.error, 300)}",
+        or f"Connecting to {approach.place} failed: {clean(approach.login.error, 300)}",
         explain=explains[code],
         evidence=_seen(facts),
         fixes=(fix,),
@@ -293,7 +293,7 @@ def _behind_jump(approach: Approach, before: str) -> Judgement:
         return Finding(
             code=JUMP_PROHIBITED,
             subject=via,
-            title=f"The jump host {via} does not allow connections on to {approach.where}",
+            title=f"The jump host {via} does not allow connections on to {approach.place}",
             explain="Its sshd forbids forwarding (AllowTcpForwarding, PermitOpen, or an option of "
             "your key in authorized_keys there).",
             evidence=seen,
@@ -308,7 +308,7 @@ def _behind_jump(approach: Approach, before: str) -> Judgement:
     return Finding(
         code=JUMP_TARGET,
         subject=approach.where,
-        title=f"The jump host {via} cannot connect to {approach.where}: {why}",
+        title=f"The jump host {via} cannot connect to {approach.place}: {why}",
         explain="The jump host itself was reached and let us in. The name is looked up there, "
         "and the connection starts there.",
         evidence=seen,
@@ -332,7 +332,11 @@ CHECK = Check(
         Kind(TIMED_OUT, "the gateway does not answer", caused_by=_NO_NETWORK),
         Kind(UNREACHABLE, "there is no way to the gateway", caused_by=_NO_NETWORK),
         Kind(RESET, "the connection is cut as soon as it is made"),
-        Kind(DENIED, "this machine forbids connections to the gateway"),
+        Kind(
+            DENIED,
+            "this machine forbids connections to the gateway",
+            caused_by=("gateway-unroutable",),  # a route of type prohibit
+        ),
         Kind(FLAKY, "connecting to the gateway failed in another way"),
         Kind(BIND, "BindAddress is no address of this machine"),
         Kind(PROXY, "the ProxyCommand cannot be started"),

@@ -254,9 +254,7 @@ CHECK = Check(
         Kind(NONE, "no interface but loopback is up with an address"),
         Kind(NO_ROUTE, "there is no default route", caused_by=(SELF_ASSIGNED,)),
         Kind(UNROUTABLE, "no route leads to the gateway"),
-        Kind(
-            SELF_ASSIGNED, "an interface got no address from a DHCP server", caused_by=(NO_ROUTE,)
-        ),
+        Kind(SELF_ASSIGNED, "an interface got no address from a DHCP server"),
         Kind(SEVERAL, "several default routes compete"),
         Kind(PATH, "the way to the gateway"),
     ),

@@ -112,11 +112,13 @@ def _own_route(facts: Facts, way: Destination, lan: Lan | None) -> tuple[Fix, ..
     address = clean(way.address.partition("%")[0], 60)
     if not device:
         return ()
+    take: tuple[str, ...]
     if facts.os == "linux":
         prefix = f"{address}/{128 if family == 'inet6' else 32}"
         tool: tuple[str, ...] = ("sudo", "ip", "route")
-        add = ("add", prefix, *(() if lan else ("via", router)), "dev", device)
-        take: tuple[str, ...] = ("del", prefix)
+        # the VPN may have a route to this very address, beside which "add" would fail
+        add = ("replace", prefix, *(() if lan else ("via", router)), "dev", device)
+        take = _restored(facts, way, prefix)
     elif facts.os == "windows":
         if not router or family == "inet6":
             return ()
@@ -129,6 +131,15 @@ def _own_route(facts: Facts, way: Destination, lan: Lan | None) -> tuple[Fix, ..
         take = ("delete", "-host", address)
     note = "goes past the VPN until the next restart"
     return (Fix((*tool, *add), needs_admin=True, undo=(*tool, *take), note=note),)
+
+
+def _restored(facts: Facts, way: Destination, prefix: str) -> tuple[str, ...]:
+    """Return what takes the route away, and gives back the one that it took the place of."""
+    for route in facts.vpns.routes:
+        if (route.prefix, route.interface) == (prefix, way.interface):
+            via = ("via", clean(route.router, 60)) if route.router else ()
+            return ("replace", prefix, *via, "dev", clean(route.interface, 40))
+    return ("del", prefix)
 
 
 CHECK = Check(

@@ -82,6 +82,7 @@ def login_of(
     witness: Witness,
     error: NetkitError | None,
     *,
+    hop_at: int = -1,
     auth: str,
     notices: Sequence[tuple[str, str]],
     seconds: float,
@@ -93,6 +94,7 @@ def login_of(
     return Login(
         stage=stage,
         hop=witness.alias,
+        hop_at=hop_at,
         error_code=error.code if error else "",
         error=error.summary if error else "",
         cause=error.cause if error else "",

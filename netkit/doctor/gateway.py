@@ -138,6 +138,7 @@ class GatewayExaminer:
         return facts.login_of(
             witnesses[-1],
             error,
+            hop_at=len(witnesses) - 1,
             auth=auth,
             notices=notices,
             seconds=time.monotonic() - began,

@@ -23,17 +23,29 @@ def test_a_login_that_succeeded_is_about_the_gateway():
     found = at(LOGIN, JUMP, HOP)
     assert (found.hop, found.before, found.is_last) == (HOP, JUMP, True)
     assert (found.os, found.typed, found.user) == ("linux", "me@gw", "me")
-    assert found.role == "gateway gw (gw.example)"
-    assert found.where == "gw.example:22"
+    assert found.name == "gw (gw.example)"
+    assert found.where == found.place == "gw.example:22"
 
 
 def test_a_failure_is_about_its_hop():
     found = at(Login(stage="auth", hop="jump", error="no", cause="why\x1b"), JUMP, HOP)
     assert (found.hop, found.before, found.is_last) == (JUMP, None, False)
-    assert found.role == "jump host jump (10.0.0.1) port 2222"
+    assert found.name == "jump host jump (10.0.0.1) port 2222"
+    assert found.where == "10.0.0.1:2222"
+    assert found.place == "10.0.0.1:2222 (jump host jump)"
     assert found.detail == "no: why?"
     assert at(Login(stage="auth", hop="nobody", error="no"), JUMP, HOP).hop == HOP
     assert at(Login(error="no")).detail == "no"
+
+
+def test_two_hops_of_one_alias():
+    first, second = replace(JUMP, port=1), replace(JUMP, port=2)
+    login = Login(stage="tcp", hop="jump", hop_at=1, error="no")
+    found = at(login, first, second)
+    assert (found.hop, found.before, found.is_last) == (second, first, True)
+    assert at(replace(login, hop_at=-1), first, second).hop == first
+    assert at(replace(login, hop_at=7), first, second).hop == first
+    assert at(replace(login, hop_at=0), HOP, first, second).hop == first
 
 
 def test_names():

@@ -88,6 +88,28 @@ class Xvfb:
         path.write_bytes(b"".join(entries) or entry(self.cookie, self.number))
         path.chmod(0o600)
 
+    def let_in(self, user: str) -> None:
+        """Let a local account in without a cookie, as ``xhost +si:localuser:USER`` does.
+
+        It lasts until the last client leaves, unless the server was started with ``-noreset``.
+        """
+        address = b"localuser\0" + user.encode()
+        pad = -len(address) % 4
+        words = 2 + (len(address) + pad) // 4
+        change = struct.pack("<BBHBxH", 109, 0, words, 5, len(address)) + address + b"\0" * pad
+        focus = struct.pack("<BxH", 43, 1)
+        setup = struct.pack("<cxHHHHxx", b"l", 11, 0, len(PROTOCOL), len(self.cookie))
+        with socket.socket(socket.AF_UNIX) as client, client.makefile("rb") as said:
+            client.settimeout(20)
+            client.connect(str(self.socket_path))
+            client.sendall(setup + PROTOCOL + b"\0\0" + self.cookie + change + focus)
+            accepted, length = struct.unpack("<B5xH", said.read(8))
+            assert accepted == 1
+            said.read(4 * length)
+            # The reply to the second request; an error about the first would come before it.
+            kind, number = struct.unpack("<BxH", said.read(32)[:4])
+            assert (kind, number) == (1, 2)
+
     def __enter__(self) -> Self:
         try:
             if self._wanted is None:

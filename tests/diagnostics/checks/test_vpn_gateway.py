@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from diagnostics.checks.vpn_gateway import CHECK, Facts, judge, probe
-from diagnostics.model import Confidence, Severity, Target
+from diagnostics.model import Confidence, Finding, Severity, Target
+from diagnostics.parsers import routes as parsed
 from diagnostics.ssh import Login, Route
 from diagnostics.system import DefaultRoute, Interface, InterfaceAddress
 from diagnostics.vpns import Lan, Vpns
@@ -24,9 +26,8 @@ ROUTES = (DefaultRoute("inet", "", "tun0"), DefaultRoute("inet", "192.0.2.1", "e
 
 
 def examine(host: str = "198.51.100.7", login: Login | None = None, *, vpn: bool = True, **machine):
-    ssh = FakeSsh(
-        route=Route(hops=(replace(HOP, host=host),)), **({"login": login} if login else {})
-    )
+    given: dict[str, Any] = {"login": login} if login else {}
+    ssh = FakeSsh(route=Route(hops=(replace(HOP, host=host),)), **given)
     interfaces = (LOOPBACK, ETHERNET, *((TUN,) if vpn else ()))
     machine.setdefault("source", "10.8.0.2")
     system = FakeSystem(ssh=ssh, interfaces=interfaces, **machine)
@@ -52,7 +53,9 @@ def test_nothing_answers():
     (finding,) = examine(login=SILENT, routes=ROUTES)
     assert (finding.code, finding.severity) == ("vpn-captures-gateway", Severity.ERROR)
     assert finding.confidence is Confidence.LIKELY
-    assert finding.fixes[0].command == "sudo ip route add 198.51.100.7/32 via 192.0.2.1 dev eth0"
+    assert (
+        finding.fixes[0].command == "sudo ip route replace 198.51.100.7/32 via 192.0.2.1 dev eth0"
+    )
     assert finding.fixes[0].undo == ("sudo", "ip", "route", "del", "198.51.100.7/32")
     assert examine(login=SILENT, routes=ROUTES[:1])[0].fixes == ()
 
@@ -61,7 +64,26 @@ def test_nothing_answers_although_it_is_beside_us():
     (finding,) = examine("192.0.2.7", SILENT, routes=())
     assert finding.confidence is Confidence.CERTAIN
     assert "in the network of eth0" in finding.title
-    assert finding.fixes[0].command == "sudo ip route add 192.0.2.7/32 dev eth0"
+    assert finding.fixes[0].command == "sudo ip route replace 192.0.2.7/32 dev eth0"
+
+
+@pytest.mark.parametrize(
+    ("router", "undo"),
+    [
+        ("", "sudo ip route replace 192.0.2.7/32 dev tun0"),
+        ("10.8.0.1", "sudo ip route replace 192.0.2.7/32 via 10.8.0.1 dev tun0"),
+    ],
+)
+def test_the_route_of_the_vpn_comes_back(router, undo):
+    ways = (Destination("192.0.2.7", "tun0", "10.8.0.2"),)
+    routes = (
+        parsed.Route("192.0.2.0/25", "tun0"),
+        parsed.Route("192.0.2.7/32", "tun0", router),
+    )
+    vpns = Vpns(("tun0",), routes, (Lan("eth0", "192.0.2.0/24"),))
+    (finding,) = judge(Facts("linux", "gw", ways, vpns, (), "tcp", "timed-out"))
+    assert finding.fixes[0].command == "sudo ip route replace 192.0.2.7/32 dev eth0"
+    assert " ".join(finding.fixes[0].undo) == undo
 
 
 LAN = Lan("en0", "192.0.2.0/24")
@@ -70,7 +92,7 @@ LAN = Lan("en0", "192.0.2.0/24")
 @pytest.mark.parametrize(
     ("os", "address", "lans", "command"),
     [
-        ("linux", "2001:db8::1", (), "sudo ip route add 2001:db8::1/128 via fe80::1 dev en0"),
+        ("linux", "2001:db8::1", (), "sudo ip route replace 2001:db8::1/128 via fe80::1 dev en0"),
         ("darwin", "198.51.100.7", (), "sudo route add -host 198.51.100.7 192.0.2.1"),
         ("darwin", "2001:db8::1", (), "sudo route add -inet6 -host 2001:db8::1 fe80::1"),
         ("darwin", "192.0.2.7", (LAN,), "sudo route add -host 192.0.2.7 -interface en0"),
@@ -95,7 +117,8 @@ def test_windows_needs_a_router():
 
 @given(st.sampled_from(["linux", "darwin", "windows"]), any_of(Facts))
 def test_is_total(os, facts):
-    assert {each.code for each in judge(replace(facts, os=os))} <= CODES
+    found = judge(replace(facts, os=os))
+    assert all(isinstance(each, Finding) and each.code in CODES for each in found)
 
 
 @given(st.sampled_from(["linux", "darwin", "windows"]), any_of(Facts))
@@ -103,4 +126,6 @@ def test_is_total_where_a_vpn_has_it(os, facts):
     ways = (Destination("192.0.2.7", "tun0"),)
     vpns = replace(facts.vpns, names=("tun0",))
     facts = replace(facts, os=os, ways=ways, vpns=vpns, stage="tcp", error_code="timed-out")
-    assert [each.code for each in judge(facts)] == ["vpn-captures-gateway"]
+    (finding,) = judge(facts)
+    assert isinstance(finding, Finding)
+    assert finding.code == "vpn-captures-gateway"

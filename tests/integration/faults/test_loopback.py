@@ -59,6 +59,30 @@ def test_down(tmp_path, record_property):
         assert run_doctor(home=tmp_path, prefix=ns.prefix).codes() == set()
 
 
+def test_down_hides_what_it_does_to_ports(tmp_path, record_property):
+    with namespace("loopback", lo=False) as ns:
+        diagnosis = run_doctor(*listen_on("127.0.0.1:8080"), home=tmp_path, prefix=ns.prefix)
+    expect(
+        record_property,
+        diagnosis,
+        "loopback interface down, a forward on 127.0.0.1",
+        {"loopback-down"},
+        hidden={"loopback-address", "port-unreachable"},
+    )
+
+
+def test_without_127_0_0_1_there_are_no_ports(ns, tmp_path, record_property):
+    ns.ip("address", "del", "127.0.0.1/8", "dev", "lo")
+    diagnosis = run_doctor(*listen_on("127.0.0.1:8080"), home=tmp_path, prefix=ns.prefix)
+    expect(
+        record_property,
+        diagnosis,
+        "loopback interface without 127.0.0.1, a forward there",
+        {"loopback-without-127"},
+        hidden={"loopback-address"},
+    )
+
+
 def test_without_127_0_0_1(ns, tmp_path, record_property):
     ns.ip("address", "del", "127.0.0.1/8", "dev", "lo")
     diagnosis = run_doctor(home=tmp_path, prefix=ns.prefix)
@@ -163,7 +187,7 @@ def test_an_address_of_nobody(ns, tmp_path, record_property):
     fault = "bind address of another machine"
     expect(record_property, diagnosis, fault, {"address-not-available"})
     fix = diagnosis.finding("address-not-available")["fixes"][0]["argv"]
-    assert fix[-1] == "127.0.0.1:8080" or fix[-1] == "127.0.0.1:8080:web:80"
+    assert fix[-4:] == ["--bind", "127.0.0.1:8080", "--to", "web:80"]
 
 
 def test_an_ipv6_address_of_nobody(ns, tmp_path, record_property):
@@ -190,11 +214,13 @@ def test_only_127_0_0_1_as_on_macos(ns, tmp_path, record_property):
 def test_ipv6_is_switched_off(ns, tmp_path, record_property):
     ns.sysctl("net.ipv6.conf.lo.disable_ipv6", 1)
     assert run_doctor(home=tmp_path, prefix=ns.prefix).codes() == set()
-    diagnosis = run_doctor(*listen_on("[::1]:8080"), home=tmp_path, prefix=ns.prefix)
+    text = f"127.0.0.1 localhost {HOSTNAME}\n::1 localhost\n"
+    prefix = (*ns.prefix, *with_hosts(tmp_path, text))
+    diagnosis = run_doctor(*listen_on("[::1]:8080"), home=tmp_path, prefix=prefix)
     expect(record_property, diagnosis, "bind address ::1 with IPv6 off", {"address-not-available"})
     assert "switched off" in diagnosis.finding("address-not-available")["explain"]
     mend(ns, diagnosis, "address-not-available")
-    again = run_doctor(*listen_on("[::1]:8080"), home=tmp_path, prefix=ns.prefix)
+    again = run_doctor(*listen_on("[::1]:8080"), home=tmp_path, prefix=prefix)
     assert again.codes() == set()
 
 

@@ -142,7 +142,7 @@ def test_output(done, outcome, text):
 
 
 def channel(state: str, reason: int = 0, text: str = "", data: bytes = b"") -> Any:
-    return SimpleNamespace(state=state, reason=reason, text=text, data=bytearray(data))
+    return SimpleNamespace(state=state, reason=reason, text=text, data=bytearray(data), eof=False)
 
 
 @pytest.mark.parametrize(
