@@ -22,8 +22,13 @@ from diagnostics.ssh import Opened
 from diagnostics.system import System
 from netkit.model import Address, Endpoint, ForwardKind, UnixPath
 
-PATIENCE = 10.0
-"""Seconds for the gateway to say whether the target answers."""
+PATIENCE = 7.0
+"""Seconds for the gateway to say whether the target answers.
+
+A second name server is asked after 5 seconds, and by default a resolver gives up after 10
+(resolv.conf(5), timeout and attempts): whether a silent gateway stands still has to be asked
+between the two.
+"""
 
 _GREETING = 3.0
 _CLOSING = 0.7

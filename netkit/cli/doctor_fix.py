@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from diagnostics.model import Finding, Report, Severity
 from diagnostics.parsers.text import clean
@@ -21,10 +21,16 @@ from netkit.model import Fix
 
 if TYPE_CHECKING:
     from netkit.cli.output import Output
-    from netkit.cli.terminal import TerminalPrompter
 
 _YES = {"y", "yes"}
 _QUIT = {"q", "quit"}
+
+
+class Person(Protocol):
+    """Whom to ask; `netkit.cli.terminal.TerminalPrompter` is one."""
+
+    def has_terminal(self) -> bool: ...
+    def answer(self, prompt: str, /) -> str | None: ...
 
 
 class Mender:
@@ -33,7 +39,7 @@ class Mender:
     def __init__(
         self,
         output: Output,
-        prompter: TerminalPrompter,
+        prompter: Person,
         still_there: Callable[[str], bool | None],
         *,
         dry_run: bool = False,

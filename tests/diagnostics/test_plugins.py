@@ -19,7 +19,8 @@ NO_CHECK = "text"
 
 def entry(name: str, value: str, dist: object = HERE) -> EntryPoint:
     point = EntryPoint(name, f"{__name__}:{value}" if ":" not in value else value, plugins.GROUP)
-    return point._for(dist)  # type: ignore[attr-defined]
+    made: EntryPoint = point._for(dist)  # type: ignore[attr-defined]
+    return made
 
 
 def load(monkeypatch, *entries: EntryPoint, taken=()):

@@ -120,8 +120,16 @@ def test_what_is_left_out_on_request_is_said():
 
 def test_after_waits_without_needing():
     order: list[str] = []
-    second = check("b", probe=lambda *_: order.append("b") or (), after=("a",))
-    first = check("a", probe=lambda *_: order.append("a") or ("bad",), finds=(Kind("bad", ""),))
+
+    def note(code: str, *found: str):
+        def probe(*_: object) -> tuple[str, ...]:
+            order.append(code)
+            return found
+
+        return probe
+
+    second = check("b", probe=note("b"), after=("a",))
+    first = check("a", probe=note("a", "bad"), finds=(Kind("bad", ""),))
     results = run(second, first)
     assert order == ["a", "b"]
     assert results[0].status is Status.RAN
@@ -181,11 +189,11 @@ def test_a_result_waits_for_what_may_make_it_a_consequence():
         assert shown == []
         return ("root",)
 
-    effect = check(
-        "a",
-        finds=(Kind("effect", "", caused_by=("root",)),),
-        probe=lambda *_: gate.set() or ("effect",),
-    )
+    def early(*_: object) -> tuple[str]:
+        gate.set()
+        return ("effect",)
+
+    effect = check("a", finds=(Kind("effect", "", caused_by=("root",)),), probe=early)
     report = Run(
         (effect, check("b", probe=late, finds=(Kind("root", ""),))),
         TARGET,
@@ -207,6 +215,10 @@ def test_an_interrupt_keeps_what_is_known(monkeypatch):
         assert gate.wait(10)
         return ("partial",)
 
+    def interrupt(result: Result, _hidden: object) -> None:
+        if result.check.code == "a":
+            going.interrupt()
+
     going = Run(
         (
             check("a", "known"),
@@ -216,7 +228,7 @@ def test_an_interrupt_keeps_what_is_known(monkeypatch):
         ),
         TARGET,
         system,
-        watcher=Watcher(result=lambda result, _h: result.check.code == "a" and going.interrupt()),
+        watcher=Watcher(result=interrupt),
     )
     report = going.run()
     stuck.set()

@@ -47,7 +47,7 @@ def test_macos_asks_route():
     assert way_to(system, "192.0.2.7", ()) == Destination(
         "192.0.2.7", "en0", "192.0.2.9", "192.0.2.1"
     )
-    argv = ("route", "-n", "get", "-inet6", "2001:db8::1")
+    argv = ("route", "-n", "get", "-inet6", "2001:db8::1")  # type: ignore[assignment]
     system = FakeSystem("darwin", tools={argv: "gateway: fe80::1\n"}, source="2001:db8::9")
     assert way_to(system, "2001:db8::1", ()).interface == ""
 

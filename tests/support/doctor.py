@@ -51,7 +51,8 @@ class Diagnosis:
         """Return the first finding with that code."""
         found = [each for each in self.document["findings"] if each["code"] == code]
         assert found, f"no {code} among {sorted(self.codes('ok'))}"
-        return found[0]
+        first: dict[str, Any] = found[0]
+        return first
 
     def status(self, check: str) -> str:
         """Return what became of a check."""

@@ -155,7 +155,7 @@ class FakeSystem:
         return self._routes
 
     def source_address(self, destination: str) -> str:
-        return _answer(self._source, destination)
+        return str(_answer(self._source, destination))
 
     def resolve(self, name: str, family: str = "any", timeout: float = 3.0) -> y.Resolution:
         found = self._names(name, family) if callable(self._names) else self._names.get(name)
@@ -298,7 +298,8 @@ class FakeSsh:
         return s.Listened(bind=bind, outcome="ok", port=port, knocks=made)
 
     def x11(self, command: str = "", timeout: float = 10.0) -> s.X11Answer:
-        return _answer(self._x11, command)
+        answer: s.X11Answer = _answer(self._x11, command)
+        return answer
 
     def half_close(self) -> s.HalfClose:
         return self._half_close

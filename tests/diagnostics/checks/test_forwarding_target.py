@@ -61,7 +61,7 @@ def test_what_it_concerns():
     assert CHECK.applies(Target())
     assert CHECK.applies(Target(gateway="gw"))
     assert CHECK.applies(target(WEB)) == ""
-    assert seconds_for(target(WEB)) == 45.0
+    assert seconds_for(target(WEB)) == 42.0
 
 
 def test_reached():
@@ -113,7 +113,7 @@ def test_the_gateway_itself(host):
 @pytest.mark.parametrize(
     ("to", "done", "expected"),
     [
-        (WEB, RemoteOutput(command="", outcome="timed-out"), 10.0),
+        (WEB, RemoteOutput(command="", outcome="timed-out"), 7.0),
         (WEB, "no shell", None),
         (WEB, "netkit-42\nnetkit-part id\ndone 1\n", None),
         (WEB, "netkit-42\n", None),

@@ -61,7 +61,7 @@ def test_ipv6_is_not_first_or_alone(addresses):
 
 
 def test_the_login_used_ipv6_or_none():
-    assert examine(login=replace(LOGIN, peer=replace(LOGIN.peer, host="2001:db8::7"))) == ()
+    assert examine(login=replace(LOGIN, peer=replace(LOGIN.peer, host="2001:db8::7"))) == ()  # type: ignore[type-var]
     assert examine(login=Login(stage="tcp", error_code="timed-out")) == ()
 
 

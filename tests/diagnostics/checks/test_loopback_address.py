@@ -55,7 +55,7 @@ def test_a_healthy_machine(os):
 
 def test_what_is_asked_for_and_works_needs_no_word():
     assert examine(forward("127.0.0.2")) == ()
-    assert CHECK.timeout(Target(forwards=(forward("127.0.0.2"),))) == 8.0
+    assert CHECK.timeout(Target(forwards=(forward("127.0.0.2"),))) == 8.0  # type: ignore[operator]
 
 
 def test_no_address_is_tried_for_these():

@@ -118,10 +118,10 @@ def test_wsl_is_reached_from_windows_at_127_0_0_1(bind):
 def test_the_service_of_this_machine(process):
     table = SocketTable((listening("0.0.0.0", 3389, 812), listening("::", 22, 4)))
     machine = {"os": "windows", "sockets": table, "processes": {812: process}}
-    (finding,) = examine("127.0.0.2", **machine)
+    (finding,) = examine("127.0.0.2", **machine)  # type: ignore[arg-type]
     assert (finding.code, finding.subject) == ("rdp-local-service", "0.0.0.0:3389")
     assert "TermService" in finding.evidence[0].value
-    (finding,) = examine("127.0.0.2", 3390, **machine)
+    (finding,) = examine("127.0.0.2", 3390, **machine)  # type: ignore[arg-type]
     assert finding.code == "rdp-client-line"
 
 

@@ -41,7 +41,7 @@ def test_a_vpn_that_takes_nothing_of_ours():
 )
 def test_the_network_beside_us(os, command):
     routes = (Route("192.168.7.0/25", "tun0"), Route("192.168.7.128/25", "tun1"))
-    routes += (Route("0.0.0.0/0", "tun9"), Route("junk", "tun0"))
+    routes += (Route("0.0.0.0/0", "tun9"), Route("junk", "tun0"))  # type: ignore[assignment]
     found = judge(Facts(os, Vpns(("tun0",), routes, (TAKEN,))))
     assert [each.code for each in found] == ["vpn-captures-lan", "vpn-takes-everything"]
     assert found[0].severity is Severity.WARNING

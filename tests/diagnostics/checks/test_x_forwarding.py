@@ -94,11 +94,11 @@ def test_not_wanted():
     target = Target(gateway="gw")
     tools = {("ssh", "-G", "-l", "me", "--", "gw"): "forwardx11 yes\n"}
     ssh = FakeSsh(x11=refused())
-    assert judge(probe(target, FakeSystem(ssh=ssh, tools=tools))) == ()
-    system = FakeSystem(ssh=ssh, tools=tools, variables={"DISPLAY": ":0"})
+    assert judge(probe(target, FakeSystem(ssh=ssh, tools=tools))) == ()  # type: ignore[arg-type]
+    system = FakeSystem(ssh=ssh, tools=tools, variables={"DISPLAY": ":0"})  # type: ignore[arg-type]
     assert judge(probe(target, system)) != ()
     none = {("ssh", "-G", "-l", "me", "--", "gw"): "forwardx11 no\n"}
-    system = FakeSystem(ssh=ssh, tools=none, variables={"DISPLAY": ":0"})
+    system = FakeSystem(ssh=ssh, tools=none, variables={"DISPLAY": ":0"})  # type: ignore[arg-type]
     assert judge(probe(target, system)) == ()
 
 

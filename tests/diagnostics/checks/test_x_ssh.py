@@ -33,7 +33,7 @@ def examine(target: Target = TARGET, os: str = "linux", *, security: bool = True
         os,
         tools={("ssh", "-G", *config, "-l", "me", "--", "gw"): text},
         variables={"DISPLAY": display} if display else {},
-        files={"/home/me/.Xauthority": entry(COOKIE, 0), **files},
+        files={"/home/me/.Xauthority": entry(COOKIE, 0), **files},  # type: ignore[dict-item]
         talk=talk({X0: Fake(cookie=COOKIE, answers=answers(security=security))}),
     )
     return judge(probe(target, system))
@@ -51,8 +51,8 @@ def test_healthy():
 
 
 def test_nobody_wants_it():
-    assert examine(forwardx11="no", files={}) == ()
-    assert examine(display="", files={}) == ()
+    assert examine(forwardx11="no", files={}) == ()  # type: ignore[arg-type]
+    assert examine(display="", files={}) == ()  # type: ignore[arg-type]
 
 
 def test_asked_about():

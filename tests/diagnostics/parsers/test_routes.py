@@ -118,4 +118,4 @@ WORDS = st.sampled_from(["10/8", "0000000A", "255.0.0.0", "dev", "via", "src", "
 
 @given(st.lists(WORDS, max_size=12))
 def test_is_total_on_what_looks_right(words):
-    test_is_total.hypothesis.inner_test(" ".join(words).encode(), "little")
+    test_is_total.hypothesis.inner_test(" ".join(words).encode(), "little")  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from support.machine import FakeSystem
 def doctor(capsys, *arguments: str, system: FakeSystem | None = None) -> tuple[int, str, str]:
     services = Services(
         plan=lambda spec: Plan(hops=(), forwards=spec.forwards),
-        machine=lambda _spec, **_more: system or FakeSystem(),
+        machine=lambda spec, **_more: system or FakeSystem(),
     )
     code = run(["doctor", *arguments], services)
     out = capsys.readouterr()

@@ -19,7 +19,7 @@ DOWN = FakeSystem(
 
 
 def verify(capsys, code: str, system: FakeSystem) -> tuple[int, str]:
-    status = run(["doctor", "--verify", code], Services(machine=lambda _spec, **_more: system))
+    status = run(["doctor", "--verify", code], Services(machine=lambda spec, **_more: system))
     return status, capsys.readouterr().out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netkit.cli.doctor import Request
 from netkit.cli.doctor_machine import Machine
 from netkit.cli.services import Services
@@ -14,7 +16,12 @@ SPEC = TunnelSpec(gateway=Gateway("gw"))
 
 def test_an_examination_records_no_host_key():
     asked: list[TunnelSpec] = []
-    services = Services(machine=lambda spec, **_more: asked.append(spec) or FakeSystem())
+
+    def machine(spec: Any, **_more: Any) -> Any:
+        asked.append(spec)
+        return FakeSystem()
+
+    services = Services(machine=machine)
     with Machine(Request(spec=SPEC), services, lambda: (None, None)):
         pass
     said = TunnelSpec(gateway=Gateway("gw"), host_key=HostKeyPolicy.ACCEPT_NEW)
@@ -25,7 +32,7 @@ def test_an_examination_records_no_host_key():
 
 def test_a_recording_is_played_back(tmp_path):
     file = tmp_path / "it.json"
-    services = Services(machine=lambda _spec, **_more: FakeSystem("darwin"))
+    services = Services(machine=lambda spec, **_more: FakeSystem("darwin"))
     with Machine(Request(record=file), services, lambda: (None, None)) as machine:
         account = machine.system.account()
         machine.finish(report(result(FINDING)))
