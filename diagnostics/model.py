@@ -175,7 +175,6 @@ class Target:
         wanted: whether ``forwards`` were asked for, so that their absence is worth a word.
         protocol: the name after ``--for`` where it is no netkit command (``ftp``, ``sip``, …).
         nat: measure NAT idle timeouts; None: do not.
-        known_interval: the keepalive interval in force, in seconds; 0: none.
         remembered: what is known of idle timeouts in this network; None: nothing.
         config_file: the ssh_config of ``-F``; empty: the usual ones.
     """
@@ -185,7 +184,6 @@ class Target:
     wanted: bool = False
     protocol: str = ""
     nat: NatOptions | None = None
-    known_interval: float = 0.0
     remembered: Remembered | None = None
     config_file: str = ""
 
