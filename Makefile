@@ -37,7 +37,12 @@ demo: venv ## Forward 127.0.0.2:3389 through a gateway of our own and move 100 M
 	$(BIN)/netkit demo $(ARGS)
 
 test: setup ## Run every test (ARGS='-k relay' chooses)
+ifeq ($(ARGS),)
+	$(BIN)/python -m pytest -m 'not crowd'
+	$(BIN)/python -m pytest -m crowd -n 4 --dist loadfile -p no:benchmark tests/integration/faults
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 check: venv ## Format, lint, types, import contracts, layout
 	$(BIN)/ruff format --check .

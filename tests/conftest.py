@@ -31,6 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_excused] = set()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell the tests that may run beside others: they wait for processes of their own."""
+    for item in items:
+        if item.path.parent.name == "faults" and item.get_closest_marker("alone") is None:
+            item.add_marker("crowd")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest

@@ -43,7 +43,7 @@ class KeyLine:
     @property
     def place(self) -> str:
         """Where it is written."""
-        return f"{clean(self.file, 100)}:{self.line}"
+        return f"{clean(self.file, 300)}:{self.line}"
 
 
 def ask(paths: tuple[str, ...]) -> str:

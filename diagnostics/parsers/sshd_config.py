@@ -57,7 +57,7 @@ class Setting:
     @property
     def place(self) -> str:
         """Where it is written; empty where that is not known."""
-        return f"{clean(self.file, 100)}:{self.line}" if self.file else ""
+        return f"{clean(self.file, 300)}:{self.line}" if self.file else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from support.doctor import Diagnosis, expect, run_doctor, sshd_arguments
 from support.netns import NatRig, NatVariant, nat_rig
 from support.waiting import holds_within
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(400)]
 
 BUDGET = 45
 TOO_LONG = 100
