@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import threading
 import time
 from dataclasses import replace
 from typing import Any
 
+import psutil
 import pytest
 
 from netkit.doctor import idle as module
@@ -169,7 +171,11 @@ class TestDead:
 
 
 def started(gateway):
-    return any("sleep" in process.name() for process in gateway.serving)
+    for process in gateway.serving:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "sleep" in process.name():
+                return True
+    return False
 
 
 class TestNotStarted:
