@@ -14,10 +14,10 @@ MYPY_TESTS := --cache-dir .mypy_cache/tests --allow-untyped-defs --allow-incompl
 PEERS := tests/support/install_peers.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup venv peers demo test check bench fuzz docs fmt clean
+.PHONY: help setup venv peers demo test check bench bench-compare fuzz docs fmt clean
 
 help: ## List these verbs
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: venv peers ## Make .venv with every dependency; install the test peers where apt can
 
@@ -53,20 +53,25 @@ check: venv ## Format, lint, types, import contracts, layout
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -q tests/test_layout.py
 
-bench: setup ## Compare with ssh -L and other peers (ARGS='--help' for choices)
-	$(BIN)/python bench/peers.py $(ARGS)
+bench: setup ## Measure everything in under ten minutes; make docs/performance.md of it
+	$(BIN)/python bench/run.py $(ARGS)
+
+bench-compare: setup ## Measure again, compare with a saved run (ARGS=FILE; else docs/performance.json)
+	$(BIN)/python bench/compare.py $(ARGS)
 
 fuzz: venv ## Look for inputs that break the parsers and machines, FUZZ_SECONDS long
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS) $(ARGS)
 
-docs: venv ## Make docs/findings.md and the JSON Schema from their sources
+docs: venv ## Make docs/findings.md, the JSON Schemas and docs/performance.md from their sources
 	$(BIN)/python -m diagnostics.knowledge.book > docs/findings.md
 	$(BIN)/python -c 'import json; from diagnostics.report.document import schema; print(json.dumps(schema(), indent=2))' > docs/doctor.schema.json
+	$(BIN)/python -c 'import json; from netkit.bench.report.document import schema; print(json.dumps(schema(), indent=2))' > docs/bench.schema.json
+	$(BIN)/python bench/performance.py
 
 fmt: venv ## Format the code, fix what ruff can fix
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 clean: ## Remove what the verbs above made, .venv too
-	rm -rf $(VENV) .benchmarks .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) bench/results .benchmarks .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateways import DEFAULT, GCM, Crypto, Login, algorithms
@@ -44,6 +44,7 @@ class Client(abc.ABC):
     """One program that forwards ports."""
 
     name: str
+    compresses = True  # it can be told to
 
     @abc.abstractmethod
     def missing(self) -> str:
@@ -64,7 +65,8 @@ class Client(abc.ABC):
 
 def write_config(login: Login, crypto: Crypto) -> Path:
     """An ssh_config for the gateway, for every client that reads one."""
-    path = login.directory / f"ssh_config-{login.port}-{crypto.ciphers or 'default'}"
+    kind = f"{crypto.ciphers or 'default'}{'-zlib' if crypto.compressed else ''}"
+    path = login.directory / f"ssh_config-{login.port}-{kind}"
     lines = [
         f"HostName 127.0.0.1\nPort {login.port}\nUser {login.user}",
         f"IdentityFile {login.identity}\nIdentitiesOnly yes\nIdentityAgent none",
@@ -128,19 +130,20 @@ class Plink(Client):
 
     def choose(self, crypto: Crypto) -> Crypto:
         # AES-GCM came with 0.79, and nothing on its command line chooses a cipher.
-        return DEFAULT if crypto == GCM else crypto
+        return replace(crypto, ciphers="") if crypto.ciphers == GCM.ciphers else crypto
 
     def missing(self) -> str:
         have = shutil.which("plink") and shutil.which("puttygen")
         return "" if have else "no plink and puttygen here: install putty-tools"
 
-    def argv(self, login: Login, _crypto: Crypto, forwards: Sequence[Forward]) -> list[str]:
+    def argv(self, login: Login, crypto: Crypto, forwards: Sequence[Forward]) -> list[str]:
         key = login.identity.with_suffix(".ppk")
         if not key.exists():
             convert = ["puttygen", str(login.identity), "-O", "private", "-o", str(key)]
             subprocess.run(convert, check=True, stdin=subprocess.DEVNULL, capture_output=True)
         listeners = [part for forward in forwards for part in ("-L", str(forward))]
         options = ["-ssh", "-batch", "-N", "-noagent", "-noshare", "-P", str(login.port)]
+        options += ["-C"] if crypto.compressed else []
         identity = ["-l", login.user, "-i", str(key), "-hostkey", login.fingerprint]
         return ["plink", *options, *identity, *listeners, "127.0.0.1"]
 
@@ -150,6 +153,8 @@ class Plink(Client):
 
 class PythonClient(Client):
     """A script of this directory that forwards with a Python library."""
+
+    compresses = False
 
     def __init__(self, name: str, script: str) -> None:
         self.name = name
@@ -189,10 +194,14 @@ def all_clients() -> tuple[Client, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A client that forwards: its process and its local ports, in the order of the targets."""
+    """A client that forwards: its process and its local ports, in the order of the targets.
+
+    ``gateway`` is the port it is connected to.
+    """
 
     child: Child
     ports: tuple[int, ...]
+    gateway: int
 
     @property
     def pid(self) -> int:
@@ -215,12 +224,13 @@ def running(
     child = processes.start(argv, environment=client.environment(login))
     try:
         _wait_until_ready(processes, child, forwards[0].local)
-        yield Running(child, tuple(forward.local for forward in forwards))
+        yield Running(child, tuple(forward.local for forward in forwards), login.port)
     finally:
         processes.stop(child)
 
 
-def _echoes(port: int) -> bool:
+def echoes(port: int) -> bool:
+    """Whether a byte goes through 127.0.0.1:``port`` and comes back."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=30) as probe:
             probe.sendall(b"x")
@@ -231,7 +241,7 @@ def _echoes(port: int) -> bool:
 
 def _wait_until_ready(processes: Processes, child: Child, port: int) -> None:
     for _ in range(1500):
-        if _echoes(port):
+        if echoes(port):
             return
         if ended_within(child, 0.02):
             said = processes.said(child) or "without a word"

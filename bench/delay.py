@@ -1,8 +1,12 @@
-"""A TCP proxy that is far away: ``python delay.py PORT MILLISECONDS``.
+"""A TCP proxy that is far away or thin: ``python delay.py PORT MILLISECONDS [RATE]``.
 
 Listens on a port of 127.0.0.1 (printed as ``{"port": N}``), connects to PORT there and holds every
-byte back for MILLISECONDS in each direction.  It has no bandwidth limit and acknowledges at once,
-so only the round trip of the protocol above TCP is felt: its windows.  Leaves when its stdin ends.
+byte back for MILLISECONDS in each direction.  It acknowledges at once, so only the round trip of
+the protocol above TCP is felt: its windows.  Leaves when its stdin ends.
+
+Without RATE it has no bandwidth limit.  With RATE, bytes per second each way, it passes bytes on
+at that pace, one hundredth of a second's worth at a time, and queues a quarter of a second's worth,
+as a modem does; what it does not take fills the sender's socket, which is how a link is felt.
 
 Bytes wait in a ring per direction with one (due time, length) note per receive; nothing is
 allocated or copied between the two system calls.  A full ring stops reading (128 MiB hold more
@@ -21,14 +25,22 @@ from collections import deque
 
 RING = 128 << 20
 PIECE = 1 << 20
+THIN_BUFFER = 32 << 10
+"""Receive buffer of the kernel in front of a thin link (socket(7); Linux doubles it)."""
 
 
 class Pipe:
     """One direction of one connection."""
 
-    def __init__(self, source: socket.socket, sink: socket.socket, delay_ns: int) -> None:
+    def __init__(
+        self, source: socket.socket, sink: socket.socket, delay_ns: int, rate: float
+    ) -> None:
         self.source, self.sink = source, sink
         self._delay_ns = delay_ns
+        self._rate = rate
+        self._piece = max(512, int(rate / 100)) if rate else PIECE
+        self._room = min(RING, max(2 * self._piece, int(rate / 4))) if rate else RING
+        self._free_ns = 0  # when the link has passed on what it was given
         self._ring = memoryview(mmap.mmap(-1, RING))
         self._head = 0  # where the oldest byte lies
         self._used = 0
@@ -40,7 +52,7 @@ class Pipe:
     @property
     def reading(self) -> bool:
         """Whether there is room, and something may still come."""
-        return not self._ended_ns and self._used < RING
+        return not self._ended_ns and self._used < self._room
 
     def due(self) -> int | None:
         """When the next thing is due, monotonic ns; None if nothing waits for time."""
@@ -53,12 +65,16 @@ class Pipe:
     def receive(self) -> None:
         """One receive into the ring; raises OSError."""
         tail = (self._head + self._used) % RING
-        room = min(PIECE, RING - self._used, RING - tail)
+        room = min(self._piece, self._room - self._used, RING - tail)
         try:
             count = self.source.recv_into(self._ring[tail : tail + room])
         except BlockingIOError:
             return
-        due = time.monotonic_ns() + self._delay_ns
+        now = time.monotonic_ns()
+        if self._rate:
+            now = max(now, self._free_ns) + int(count / self._rate * 1e9)
+            self._free_ns = now
+        due = now + self._delay_ns
         if not count:
             self._ended_ns = due
             return
@@ -104,10 +120,13 @@ class Pipe:
 class Proxy:
     """The loop."""
 
-    def __init__(self, port: int, delay_ns: int) -> None:
-        self._port, self._delay_ns = port, delay_ns
+    def __init__(self, port: int, delay_ns: int, rate: float = 0.0) -> None:
+        self._port, self._delay_ns, self._rate = port, delay_ns, rate
         self._poll = select.epoll()
         self._server = socket.create_server(("127.0.0.1", 0), backlog=128)
+        if rate:
+            # Connections inherit it; it must be known before they negotiate their windows.
+            self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, THIN_BUFFER)
         self._from: dict[int, Pipe] = {}
         self._to: dict[int, Pipe] = {}
         self._masks: dict[int, int] = {}
@@ -135,15 +154,19 @@ class Proxy:
 
     def _accept(self) -> None:
         near, _ = self._server.accept()
+        far = socket.socket()
+        if self._rate:
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, THIN_BUFFER)
         try:
-            far = socket.create_connection(("127.0.0.1", self._port))
+            far.connect(("127.0.0.1", self._port))
         except OSError:
             near.close()
+            far.close()
             return
         for end, other in ((near, far), (far, near)):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             end.setblocking(False)
-            self._from[end.fileno()] = Pipe(end, other, self._delay_ns)
+            self._from[end.fileno()] = Pipe(end, other, self._delay_ns, self._rate)
             self._to[other.fileno()] = self._from[end.fileno()]
             self._masks[end.fileno()] = select.EPOLLIN
             self._poll.register(end, select.EPOLLIN)
@@ -195,9 +218,10 @@ class Proxy:
 
 def main() -> None:
     """The command line."""
-    if len(sys.argv) != 3:
-        raise SystemExit("usage: delay.py PORT MILLISECONDS")
-    Proxy(int(sys.argv[1]), int(float(sys.argv[2]) * 1e6)).serve()
+    if len(sys.argv) not in (3, 4):
+        raise SystemExit("usage: delay.py PORT MILLISECONDS [BYTES_PER_SECOND]")
+    port, milliseconds, *rate = sys.argv[1:]
+    Proxy(int(port), int(float(milliseconds) * 1e6), *map(float, rate)).serve()
 
 
 if __name__ == "__main__":

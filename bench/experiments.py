@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients import Client, Running, running
-from gateways import CTR, GCM, Crypto, Gateways
-from measure import Metrics, cpu_seconds, resident_mb
+from gateways import CTR, GCM, ZLIB, Crypto, Gateways
+from measure import Metrics, cpu_seconds, resident_mb, wire_bytes
 from processes import Processes, ended_within
+from reconnect import reconnect
 
 FAR_MILLISECONDS = 50
+THIN_MILLISECONDS = 10
+THIN_RATE = 2_000_000 / 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,23 @@ class Settings:
     far_seconds: float = 6.0
     far_trips: int = 30
     idle_flows: int = 1_000
+    reconnects: int = 3
+    rekey_most: int = 400_000_000
     limit: float = 180.0
 
     @property
     def rekey_size(self) -> int:
         """Bytes each way of the rekeying experiment: 400 MB when a transfer is 1 GB."""
-        return self.size * 2 // 5
+        return min(self.size * 2 // 5, self.rekey_most)
+
+    @property
+    def zlib_size(self) -> int:
+        """Bytes of a compressed transfer, which takes ten times as long."""
+        return self.size // 10
+
+    def thin_size(self, corpus: str) -> int:
+        """Bytes of a transfer through the thin link: about eight seconds when another is 1 GB."""
+        return self.size // (170 if corpus == "text" else 600)
 
 
 def quick(size: int, pairs: int) -> Settings:
@@ -51,6 +65,24 @@ def quick(size: int, pairs: int) -> Settings:
         flow_seconds=2.0,
         far_seconds=2.0,
         far_trips=5,
+        reconnects=1,
+        limit=60.0,
+    )
+
+
+def short(size: int, pairs: int) -> Settings:
+    """As little as gives figures worth reading: what ``make bench`` does."""
+    return Settings(
+        size=size,
+        pairs=pairs,
+        echo_trips=3_000,
+        echo_seconds=1.5,
+        flows=1_000,
+        flow_seconds=1.5,
+        far_seconds=2.0,
+        far_trips=10,
+        rekey_most=20_000_000,
+        reconnects=2,
         limit=60.0,
     )
 
@@ -63,19 +95,20 @@ class Lab:
     gateways: Gateways
     settings: Settings
     targets: tuple[int, int] = (0, 0)
-    _proxies: dict[int, int] = field(default_factory=dict)
+    _proxies: dict[tuple[int, float, float], int] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Start the echo and the bulk target."""
         ports = [self._port(self.processes.worker("targets.py", kind)) for kind in ("echo", "bulk")]
         self.targets = (ports[0], ports[1])
 
-    def far(self, port: int) -> int:
-        """The port of a proxy that is 50 ms away from ``port`` in each direction."""
-        if port not in self._proxies:
-            proxy = self.processes.worker("delay.py", port, FAR_MILLISECONDS)
-            self._proxies[port] = self._port(proxy)
-        return self._proxies[port]
+    def behind(self, port: int, milliseconds: float, rate: float = 0.0) -> int:
+        """The port of a proxy that is so far away from ``port``, at ``rate`` bytes per second."""
+        wanted = (port, milliseconds, rate)
+        if wanted not in self._proxies:
+            proxy = self.processes.worker("delay.py", *wanted)
+            self._proxies[wanted] = self._port(proxy)
+        return self._proxies[wanted]
 
     def _port(self, child: Any) -> int:
         return int(self.processes.read_answer(child, 15)["port"])
@@ -89,7 +122,9 @@ class Lab:
         crypto = client.choose(experiment.crypto)
         login = self.gateways.get(crypto, experiment.gateway_options)
         if experiment.far:
-            login = login.through(self.far(login.port))
+            login = login.through(self.behind(login.port, FAR_MILLISECONDS))
+        if experiment.thin:
+            login = login.through(self.behind(login.port, THIN_MILLISECONDS, THIN_RATE))
         with running(self.processes, client, login, crypto, self.targets) as client_now:
             return experiment.run(self, client_now)
 
@@ -99,6 +134,19 @@ def bulk(lab: Lab, client: Running, kind: str, flows: int = 1) -> Metrics:
     before = cpu_seconds(client.pid)
     answer = lab.load(kind, client.ports[1], "--bytes", lab.settings.size, "--flows", flows)
     return _moved(answer, client, before)
+
+
+def corpus_bulk(
+    lab: Lab, client: Running, kind: str, corpus: str = "text", *, thin: bool = False
+) -> Metrics:
+    """Move one corpus one way and count what of it passes the network."""
+    settings = lab.settings
+    size = settings.thin_size(corpus) if thin else settings.zlib_size
+    before, wire = cpu_seconds(client.pid), wire_bytes(client.gateway)
+    answer = lab.load(kind, client.ports[1], "--bytes", size, "--corpus", corpus)
+    sent, received = wire_bytes(client.gateway)
+    passed = sent - wire[0] if kind == "upload" else received - wire[1]
+    return {**_moved(answer, client, before), "wire_share": passed / answer["bytes"]}
 
 
 def far_bulk(lab: Lab, client: Running, kind: str) -> Metrics:
@@ -132,11 +180,11 @@ def echo(lab: Lab, client: Running, *, far: bool = False) -> Metrics:
     return {"p50_us": answer["p50_us"], "p99_us": answer["p99_us"]}
 
 
-def echo_beside(lab: Lab, client: Running, kind: str) -> Metrics:
+def echo_beside(lab: Lab, client: Running, kind: str, corpus: str = "block") -> Metrics:
     """Round trips for a fixed time while another flow moves all it can."""
     seconds = lab.settings.echo_seconds
     # The transfer outlasts the round trips by the time a Python process takes to start.
-    options = ("--seconds", seconds + 1.0, "--signal")
+    options = ("--seconds", seconds + 1.0, "--signal", "--corpus", corpus)
     transfer = lab.processes.worker("load.py", kind, client.ports[1], *options)
     try:
         lab.processes.read_answer(transfer, lab.settings.limit)
@@ -191,6 +239,8 @@ class Experiment:
     """One thing done to every participant.
 
     ``with_default``: ssh takes part a second time with the cipher it would choose itself.
+    ``unattended``: the clients run in a loop that starts them again.
+    ``thin``: through a link of 2 Mbit/s.
     """
 
     run: Callable[[Lab, Running], Metrics]
@@ -198,6 +248,8 @@ class Experiment:
     far: bool = False
     gateway_options: tuple[str, ...] = ()
     with_default: bool = False
+    unattended: bool = False
+    thin: bool = False
 
 
 def _idle_flows(lab: Lab, client: Running) -> Metrics:
@@ -210,6 +262,10 @@ def _download(**options: Any) -> Callable[[Lab, Running], Metrics]:
 
 def _upload(**options: Any) -> Callable[[Lab, Running], Metrics]:
     return functools.partial(bulk, kind="upload", **options)
+
+
+def _corpus(kind: str, **options: Any) -> Callable[[Lab, Running], Metrics]:
+    return functools.partial(corpus_bulk, kind=kind, **options)
 
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -230,7 +286,20 @@ EXPERIMENTS: dict[str, Experiment] = {
     "far-flows-64": Experiment(functools.partial(new_flows, at_once=64), far=True),
     "ctr-download": Experiment(_download(), crypto=CTR),
     "ctr-upload": Experiment(_upload(), crypto=CTR),
+    "zlib-upload": Experiment(_corpus("upload"), crypto=ZLIB),
+    "zlib-download": Experiment(_corpus("download"), crypto=ZLIB),
+    "zlib-upload-random": Experiment(_corpus("upload", corpus="random"), crypto=ZLIB),
+    "zlib-thin-upload": Experiment(_corpus("upload", thin=True), crypto=ZLIB, thin=True),
+    "zlib-thin-download": Experiment(_corpus("download", thin=True), crypto=ZLIB, thin=True),
+    "zlib-thin-upload-random": Experiment(
+        _corpus("upload", corpus="random", thin=True), crypto=ZLIB, thin=True
+    ),
+    "zlib-echo": Experiment(echo, crypto=ZLIB),
+    "zlib-echo-upload": Experiment(
+        functools.partial(echo_beside, kind="upload", corpus="text"), crypto=ZLIB
+    ),
     "rekey": Experiment(both_ways, gateway_options=("RekeyLimit 1M",)),
+    "reconnect": Experiment(reconnect, unattended=True),
     "idle-flows": Experiment(_idle_flows),
     "stalled-1": Experiment(
         functools.partial(held_memory, kind="stall", flows=1, read=100_000_000)

@@ -24,11 +24,13 @@ class Crypto:
 
     ciphers: str = ""
     macs: str = ""
+    compressed: bool = False
 
 
 DEFAULT = Crypto()
 GCM = Crypto("aes128-gcm@openssh.com")
 CTR = Crypto("aes128-ctr", "hmac-sha2-256-etm@openssh.com")
+ZLIB = Crypto("aes128-gcm@openssh.com", compressed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +162,5 @@ class Gateways:
 def algorithms(crypto: Crypto) -> list[str]:
     """``crypto`` as lines that ssh_config and sshd_config have in common."""
     lines = [f"Ciphers {crypto.ciphers}"] if crypto.ciphers else []
-    return [*lines, f"MACs {crypto.macs}"] if crypto.macs else lines
+    lines += [f"MACs {crypto.macs}"] if crypto.macs else []
+    return [*lines, f"Compression {'yes' if crypto.compressed else 'no'}"]

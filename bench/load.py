@@ -15,6 +15,7 @@ import sys
 import time
 from typing import Any
 
+import corpora
 import pump
 
 Answer = dict[str, Any]
@@ -41,11 +42,16 @@ def say(answer: Answer) -> None:
 
 
 def open_bulk(
-    port: int, kind: bytes, size: int, seconds: float, receive_buffer: int = 0
+    port: int,
+    kind: bytes,
+    size: int,
+    seconds: float,
+    receive_buffer: int = 0,
+    corpus: bytes = corpora.BLOCK,
 ) -> pump.Transfer:
     """A flow to the bulk target that has been told what to do."""
     flow = connect(port, receive_buffer)
-    flow.sendall(pump.HEADER.pack(kind, size, int(seconds * 1e9)))
+    flow.sendall(pump.HEADER.pack(kind, corpus, size, int(seconds * 1e9)))
     return pump.Transfer(flow)
 
 
@@ -81,7 +87,7 @@ def download(options: argparse.Namespace) -> Answer:
     engine = pump.Pump(after)
     asked = 0 if options.seconds else time.monotonic_ns()
     for _ in range(options.flows):
-        transfer = open_bulk(options.port, pump.DOWNLOAD, share, 0)
+        transfer = open_bulk(options.port, pump.DOWNLOAD, share, 0, corpus=options.corpus)
         transfer.plan(0, share or pump.ENDLESS)
         engine.add(transfer)
     while engine.transfers:
@@ -108,10 +114,11 @@ def upload(options: argparse.Namespace) -> Answer:
             raise LoadError("the flow ended before the target had answered")
 
     engine = pump.Pump(after)
+    corpora.corpus(options.corpus)  # made before the clock runs
     asked = 0 if options.seconds else time.monotonic_ns()
     for _ in range(options.flows):
         transfer = open_bulk(options.port, pump.UPLOAD, share, options.seconds)
-        transfer.plan(share or pump.ENDLESS, 0)
+        transfer.plan(share or pump.ENDLESS, 0, corpus=options.corpus)
         engine.add(transfer)
     while engine.transfers:
         engine.step(-1)
@@ -260,6 +267,8 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=0, help="0 is endless")
     parser.add_argument("--count", type=int, default=1, help="round trips or flows in all")
     parser.add_argument("--seconds", type=float, default=0, help="stop after this long")
+    corpus = parser.add_argument("--corpus", type=corpora.named, default=corpora.BLOCK)
+    corpus.help = f"what transfers carry: {', '.join(corpora.NAMES)}"
     parser.add_argument("--signal", action="store_true", help="say when data has begun to move")
     options = parser.parse_args()
     try:

@@ -5,11 +5,15 @@ Linux only: this is the one place of the benchmarks that reads /proc.
 
 from __future__ import annotations
 
+import re
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from processes import ProcessFailedError
 
 Metrics = dict[str, float]
 
@@ -30,6 +34,25 @@ def resident_mb(pid: int, *, peak: bool = False) -> float:
         if line.startswith(wanted):
             return int(line.split()[1]) * 1024 / 1e6
     raise ProcessLookupError(f"process {pid} has ended")
+
+
+def wire_bytes(port: int) -> tuple[int, int]:
+    """What the TCP connection to 127.0.0.1:``port`` has sent and received, in bytes.
+
+    Asks ``ss``, which reads the kernel's counters (tcp_info: payload of TCP, without headers).
+
+    Raises:
+        ProcessFailedError: there is no such program, or not one such connection.
+    """
+    argv = ["ss", "-tinH", "state", "established", "dst", "127.0.0.1", "dport", "=", f":{port}"]
+    try:
+        said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ProcessFailedError(f"ss does not answer ({error}): install iproute2") from error
+    counters = [re.findall(rf"\b{word}:(\d+)", said) for word in ("bytes_sent", "bytes_received")]
+    if [len(found) for found in counters] != [1, 1]:
+        raise ProcessFailedError(f"the client has not one connection to port {port}")
+    return int(counters[0][0]), int(counters[1][0])
 
 
 @dataclass(slots=True)

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from clients import SSH_AGAIN, SSH_DEFAULT, Client, all_clients
-from experiments import EXPERIMENTS, Experiment, Lab, Settings, quick
+from experiments import EXPERIMENTS, Experiment, Lab, Settings, quick, short
 from gateways import Gateways
 from measure import Metrics, Samples, interleave
 from processes import Processes, ProcessFailedError
+from reconnect import kept
 from report import as_json, as_markdown, as_text, machine_facts, make_lines
 from rows import ROWS, Row, select_rows
 
@@ -51,9 +52,10 @@ def read_options() -> argparse.Namespace:
     names = ",".join(client.name for client in all_clients())
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small and few: does it work at all")
+    parser.add_argument("--short", action="store_true", help="a few minutes: what make bench does")
     parser.add_argument("--only", type=words, default=[], metavar="ROW,…", help="see --rows")
     parser.add_argument("--peers", type=words, default=words(names), help=f"of {names}")
-    parser.add_argument("--pairs", type=int, help="rounds (5; quick: 2)")
+    parser.add_argument("--pairs", type=int, help="rounds (5; short: 3; quick: 2)")
     parser.add_argument("--size", type=size, help="bytes of one transfer (1GB; quick: 100MB)")
     parser.add_argument("--limit", type=float, help="kill what takes longer, in seconds (180)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
@@ -66,7 +68,9 @@ def read_options() -> argparse.Namespace:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """How much to do."""
-    if options.quick:
+    if options.short:
+        chosen = short(options.size or 200_000_000, options.pairs or 3)
+    elif options.quick:
         chosen = quick(options.size or 100_000_000, options.pairs or 2)
     else:
         chosen = Settings(size=options.size or 1_000_000_000, pairs=options.pairs or 5)
@@ -95,7 +99,10 @@ def choose_clients(names: Sequence[str], *, noise: bool) -> list[Client]:
 
 def run_experiment(lab: Lab, name: str, experiment: Experiment, clients: list[Client]) -> Samples:
     """All rounds of one experiment."""
-    taking_part = {client.name: client for client in clients}
+    chosen = kept(clients) if experiment.unattended else clients
+    if experiment.crypto.compressed:
+        chosen = [client for client in chosen if client.compresses]
+    taking_part = {client.name: client for client in chosen}
     if experiment.with_default and "ssh" in taking_part:
         taking_part[SSH_DEFAULT.name] = SSH_DEFAULT
 

@@ -1,6 +1,7 @@
 """Moving bulk data as cheaply as the machine allows, so that the load does not hide the client.
 
-Sending hands the kernel the same 256 KiB again and again; they stay in the cache.  Receiving uses
+Sending hands the kernel the same 256 KiB again and again, which stay in the cache; where a link
+compresses, the corpus (`corpora.py`) that is longer than what it remembers.  Receiving uses
 ``MSG_TRUNC``, with which Linux counts and drops TCP data without copying it (tcp(7)).  Only a
 checked transfer, where integrity is the point, copies and hashes.
 """
@@ -16,6 +17,8 @@ import struct
 import time
 from collections.abc import Callable
 
+import corpora
+
 PIECE = 1 << 18
 RECEIVE = 1 << 20
 ENDLESS = 1 << 62
@@ -23,8 +26,8 @@ _BLOCK = memoryview(bytes(range(256)) * (PIECE // 256))
 _SCRATCH = bytearray(RECEIVE)
 _SCRATCH_VIEW = memoryview(_SCRATCH)
 
-# What a flow starts with: kind, bytes (0 = endless), time limit in ns (0 = none).
-HEADER = struct.Struct("!cQQ")
+# What a flow starts with: kind, corpus, bytes (0 = endless), time limit in ns (0 = none).
+HEADER = struct.Struct("!ccQQ")
 DOWNLOAD, UPLOAD, BOTH = b"D", b"U", b"B"
 # What the receiving end of an upload answers: bytes, monotonic ns of the first and last of them,
 # SHA-256 (zeros where nothing was checked).
@@ -93,12 +96,18 @@ class Transfer:
         self.ended = False
         self.tail = b""
         self.hasher: hashlib._Hash | None = None
+        self._data = _BLOCK
+        self._at = 0
         self._stream: CheckedStream | None = None
         self._tail_size = tail_size
 
-    def plan(self, send: int, receive: int, *, checked: bool = False) -> None:
-        """Set how many bytes go each way; ``checked`` ones are numbered and hashed."""
+    def plan(
+        self, send: int, receive: int, *, corpus: bytes = corpora.BLOCK, checked: bool = False
+    ) -> None:
+        """Set how many bytes of which corpus go each way; ``checked`` ones are numbered, hashed."""
         self.send_left, self.receive_left = send, receive
+        self._data = memoryview(corpora.corpus(corpus)) if corpus != corpora.BLOCK else _BLOCK
+        self._at = 0
         self.tail = b""
         if checked:
             self.hasher, self._stream = hashlib.sha256(), CheckedStream()
@@ -107,7 +116,11 @@ class Transfer:
         """One send; raises OSError when the flow is broken."""
         try:
             if self._stream is None:
-                self.send_left -= self.sock.send(_BLOCK[: self.send_left])
+                most = min(self.send_left, PIECE)
+                count = self.sock.send(self._data[self._at : self._at + most])
+                self.send_left -= count
+                if self._data is not _BLOCK:
+                    self._at = (self._at + count) % len(self._data)
             else:
                 count = self.sock.send(self._stream.piece(self.send_left))
                 self._stream.sent(count)

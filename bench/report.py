@@ -160,7 +160,7 @@ def machine_facts(settings: Settings) -> dict[str, Any]:
             "processor": _processor(),
             "cores": len(os.sched_getaffinity(0)),
             "load_before": os.getloadavg()[0],
-            "kernel": platform.release(),
+            "kernel": platform.release().partition("-")[0],
             "python": platform.python_version(),
             "ssh": said.stderr.strip().split(",")[0],
             "packages": versions,

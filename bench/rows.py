@@ -48,7 +48,9 @@ class Row:
         return ""
 
 
-def _speed(key: str, title: str, experiment: str, at_least: float, base: str = "ssh") -> Row:
+def _speed(
+    key: str, title: str, experiment: str, at_least: float | None = None, base: str = "ssh"
+) -> Row:
     return Row(key, title, "MB/s", experiment, "mb_per_s", at_least=at_least, base=base)
 
 
@@ -62,6 +64,10 @@ def _echo(key: str, title: str, experiment: str, metric: str, most: float | None
 
 def _cpu(key: str, title: str, experiment: str) -> Row:
     return Row(key, title, "s/GB", experiment, "cpu_s_per_gb", at_most=1.0)
+
+
+def _share(key: str, title: str, experiment: str, most: float | None = None) -> Row:
+    return Row(key, title, "of 1", experiment, "wire_share", at_most=most)
 
 
 def _flows(key: str, title: str, experiment: str, at_least: float | None) -> Row:
@@ -95,9 +101,28 @@ ROWS: tuple[Row, ...] = (
     _flows("far-flows-64", "new flows at 100 ms, 64 at once", "far-flows-64", None),
     _speed("ctr-download", "aes128-ctr, hmac-sha2-256-etm, download", "ctr-download", 0.7),
     _speed("ctr-upload", "aes128-ctr, hmac-sha2-256-etm, upload", "ctr-upload", 0.7),
+    _speed("zlib-upload", "text compressed (-C), upload", "zlib-upload", 1.5),
+    _share("zlib-upload-share", "… of it on the wire", "zlib-upload", 1 / 0.9),
+    _cpu("zlib-upload-cpu", "… client CPU", "zlib-upload"),
+    _speed("zlib-download", "text compressed (-C), download", "zlib-download"),
+    _share("zlib-download-share", "… of it on the wire", "zlib-download"),
+    _cpu("zlib-download-cpu", "… client CPU", "zlib-download"),
+    _speed("zlib-thin-upload", "… at 2 Mbit/s, upload", "zlib-thin-upload", 1.0),
+    _share("zlib-thin-upload-share", "… of it on the wire", "zlib-thin-upload", 1 / 0.9),
+    _speed("zlib-thin-download", "… at 2 Mbit/s, download", "zlib-thin-download"),
+    _speed("zlib-random-upload", "random data with -C, upload", "zlib-upload-random"),
+    _share("zlib-random-upload-share", "… of it on the wire", "zlib-upload-random"),
+    _cpu("zlib-random-upload-cpu", "… client CPU", "zlib-upload-random"),
+    _speed("zlib-thin-random-upload", "… at 2 Mbit/s, upload", "zlib-thin-upload-random"),
+    _echo("zlib-echo-p50", "echo p50 with -C, idle", "zlib-echo", "p50_us"),
+    _echo("zlib-echo-upload-p50", "… beside a bulk upload", "zlib-echo-upload", "p50_us"),
+    _echo("zlib-echo-upload-p99", "… p99 beside a bulk upload", "zlib-echo-upload", "p99_us"),
+    Row("zlib-echo-upload-bulk", "… that upload", "MB/s", "zlib-echo-upload", "mb_per_s"),
     Row("rekey", "both ways at once, RekeyLimit 1M", "s", "rekey", "seconds", at_most=1.0),
+    Row("reconnect", "link killed, until a byte passes again", "s", "reconnect", "seconds"),
     _memory("memory-download", "peak RSS, one busy link, download", "download", "peak_mb", 70),
     _memory("memory-upload", "peak RSS, one busy link, upload", "upload", "peak_mb", 70),
+    _memory("memory-zlib", "peak RSS, one busy link, -C, upload", "zlib-upload", "peak_mb", 70),
     _memory("memory-idle", "RSS added by 1 000 idle flows", "idle-flows", "added_mb", 40),
     _memory(
         "memory-stalled-1", "RSS added by 1 stalled reader", "stalled-1", "added_mb", WINDOW_MB

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 
+import corpora
 import pump
 
 
@@ -100,12 +101,13 @@ class BulkServer:
     def _begin(self, transfer: pump.Transfer) -> None:
         if len(transfer.tail) < pump.HEADER.size:
             return
-        kind, size, limit = pump.HEADER.unpack(transfer.tail)
+        kind, corpus, size, limit = pump.HEADER.unpack(transfer.tail)
         self._kinds[transfer] = (kind, limit)
         amount = size or pump.ENDLESS
         transfer.plan(
             0 if kind == pump.UPLOAD else amount,
             0 if kind == pump.DOWNLOAD else amount,
+            corpus=corpus,
             checked=kind == pump.BOTH,
         )
 
@@ -132,6 +134,8 @@ def main() -> None:
     if sys.argv[1:] == ["echo"]:
         serve_echo()
     elif sys.argv[1:] == ["bulk"]:
+        for kind in corpora.NAMES.values():
+            corpora.corpus(kind)  # made before anybody waits for it
         BulkServer().serve()
     else:
         raise SystemExit("usage: targets.py echo|bulk")

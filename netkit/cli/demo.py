@@ -23,6 +23,7 @@ from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, debug_option
 from netkit.cli.output import Output
 from netkit.cli.services import Services
+from netkit.keys import write_key
 from netkit.model import Endpoint, ForwardKind, ForwardSpec, Gateway, HostKeyPolicy, TunnelSpec
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class DemoJob:
     def _start_gateway(
         self, directory: Path, target: Endpoint, cleanup: contextlib.ExitStack
     ) -> GatewayLike:
-        public = write_key(directory / "id_ed25519")
+        public = write_key(directory / "id_ed25519", "netkit-demo")
         server = self._services.gateway(
             host="127.0.0.1",
             port=0,
@@ -194,25 +195,6 @@ def transfer_line(name: str, transfer: Transfer) -> str:
         f"  {name:<9} {render.size(transfer.size)} in {transfer.seconds:.2f} s,"
         f" {transfer.rate / 1e6:.0f} MB/s   {verdict} ({transfer.arrived[:16]}…)"
     )
-
-
-def write_key(path: Path) -> str:
-    """Make an Ed25519 key pair, write the private half (0600), return the public line."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    )
-    path.touch(0o600, exist_ok=False)
-    path.write_bytes(private)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    return f"{public.decode('ascii')} netkit-demo"
 
 
 def config_text(directory: Path) -> str:

@@ -28,6 +28,7 @@ COMPLETE_VARIABLE = "_NETKIT_COMPLETE"
 META_OUTPUT = "netkit.output"
 
 COMMANDS = {
+    "bench": "Measure a tunnel: how fast it is, and what limits it.",
     "completion": "Print the completion script for a shell.",
     "demo": "Show it working: a gateway, a target and a forward, all on this machine.",
     "doctor": "Find what is wrong, and the command that mends it.",

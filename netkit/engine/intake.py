@@ -45,7 +45,9 @@ class Intake:
         """
         packet = min(self._channel.send_packet, SLOT_DATA)
         start = self._stream.arena_used
-        slots = (SLOT * SLOTS - start) // SLOT if self.bulk and HAS_RECVMSG else 1
+        slots = 1
+        if self.bulk and HAS_RECVMSG:
+            slots = min((SLOT * SLOTS - start) // SLOT, self._stream.batch)
         room = min(room, slots * packet)
         count = self._receive(start, slots, packet, room)
         if count:

@@ -17,6 +17,8 @@ from collections import deque
 
 from netkit.engine.loop import ERROR, HANGUP, READ, READ_HANGUP, WRITE, Loop
 from netkit.errors import LinkLostError, RemoteProtocolError
+from netkit.wire.compression import Compressor, default_policy
+from netkit.wire.compression_level import LevelPolicy
 from netkit.wire.messages import KEXINIT
 from netkit.wire.mux import DATA_HEADER
 from netkit.wire.packets import SLOT_PREFIX, SLOT_SUFFIX, PacketReader, PacketWriter
@@ -50,7 +52,15 @@ BULK_MARK = 256 << 10
 BULK_PATIENCE = 0.001
 """In a fast transfer we wake up for so many bytes, or after so many seconds."""
 
+COMPRESSED_SLOTS = 2
+"""Packets of one flow in a row where they are compressed, which takes as long as many calls."""
+
+COMPRESSED_UNSENT = 128 << 10
+"""Bytes that the kernel takes ahead of the link where we compress: what waits there was compressed
+before we knew how fast the link is, and an urgent message waits behind it."""
+
 HAS_LOW_WATER = sys.platform.startswith("linux")
+HAS_NOTSENT_LOWAT = hasattr(socket, "TCP_NOTSENT_LOWAT")
 HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
 
 
@@ -63,7 +73,11 @@ class SshStream:
         last_received: loop time of the last byte from the peer, seconds.
         received: bytes received in all.
         is_bulk: the peer sends fast, so a report may be due for many bytes only.
+        levels: how hard we compress; None as long as we do not.
+        batch: packets that a flow may seal in one go.
     """
+
+    clock = staticmethod(time.perf_counter)
 
     def __init__(self, sock: socket.socket, loop: Loop, peer: str = "gateway") -> None:
         sock.setblocking(False)
@@ -78,6 +92,9 @@ class SshStream:
         self.arena_used = 0
         self.readable = True
         self.blocked = False
+        self.levels: LevelPolicy | None = None
+        self.batch = SLOTS
+        self._blocked_at = self._blocked_for = 0.0
         self.in_kex = True
         self.last_received = time.monotonic()
         self.received = 0
@@ -96,10 +113,10 @@ class SshStream:
 
     def _ready(self, events: int) -> None:
         if events & WRITE:
-            self.blocked = False
+            self._unblock()
         if events & (READ_HANGUP | HANGUP | ERROR):
             self._hung_up = True
-            self.blocked = False
+            self._unblock()
         if events & ~WRITE:
             self.readable = True
 
@@ -191,6 +208,20 @@ class SshStream:
 
     # --- outbound ---
 
+    def compress(self, compressor: Compressor) -> None:
+        """Compress what we send from now on, as hard as link and processor allow."""
+        if self.levels is None:
+            self.levels = default_policy()
+            self.batch = COMPRESSED_SLOTS
+            # A socket that is no TCP has no such option.
+            if HAS_NOTSENT_LOWAT:
+                with contextlib.suppress(OSError):
+                    self.sock.setsockopt(
+                        socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, COMPRESSED_UNSENT
+                    )
+        compressor.adapt(self.levels, self)
+        self.writer.zlib = compressor
+
     @property
     def has_slot(self) -> bool:
         """Whether the arena has room for one more packet of data."""
@@ -265,8 +296,19 @@ class SshStream:
             out.popleft()
 
     def _block(self) -> None:
-        self.blocked = True
+        if not self.blocked:
+            self.blocked = True
+            self._blocked_at = self.clock()
         self.loop.want(self.fd, WRITE)
+
+    def _unblock(self) -> None:
+        if self.blocked:
+            self._blocked_for = self.blocked_seconds()
+            self.blocked = False
+
+    def blocked_seconds(self) -> float:
+        """How long in all the kernel has taken nothing while something waited."""
+        return self._blocked_for + (self.clock() - self._blocked_at if self.blocked else 0.0)
 
     def close(self) -> None:
         """Close the socket; idempotent."""

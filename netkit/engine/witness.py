@@ -30,6 +30,8 @@ class Witness:
         stage: where it is, or failed: ``tcp``, ``banner``, ``kex``, ``host-key``, ``auth``;
             ``done`` when logged in.
         seconds_tcp: what connecting took, with name resolution.
+        seconds_kex: identification and key exchange, as far as it got.
+        seconds_auth: authentication, people's time to answer included.
         local, peer: addresses of the TCP connection; None where there is none of our own.
         server: the server's version line.
         ours, theirs: what was offered; ``theirs`` for the direction client to server.
@@ -45,6 +47,8 @@ class Witness:
     alias: str
     stage: str = "tcp"
     seconds_tcp: float = 0.0
+    seconds_kex: float = 0.0
+    seconds_auth: float = 0.0
     local: tuple[str, int] | None = None
     peer: tuple[str, int] | None = None
     server: str = ""

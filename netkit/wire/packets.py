@@ -68,6 +68,7 @@ class Direction:
         seqno: sequence number of the next packet, modulo 2**32.
         bytes: bytes since the keys were taken into use.
         packets: packets since then.
+        earlier: bytes under all keys before.
     """
 
     __slots__ = (
@@ -76,6 +77,7 @@ class Direction:
         "bytes",
         "counter",
         "digest",
+        "earlier",
         "etm",
         "fixed",
         "mac_key",
@@ -100,6 +102,7 @@ class Direction:
         self.seqno = 0
         self.bytes = 0
         self.packets = 0
+        self.earlier = 0
 
     def set_aead(self, engine: AeadEngine, iv: bytes) -> None:
         """Use AES-GCM; ``iv`` is 4 fixed bytes and the 8-byte invocation counter (RFC 5647 7.1)."""
@@ -125,8 +128,14 @@ class Direction:
         self.etm = False
         self.block = block
         self.mac_size = mac_size
+        self.earlier += self.bytes
         self.bytes = 0
         self.packets = 0
+
+    @property
+    def total(self) -> int:
+        """Bytes of packets since the beginning, whatever the keys."""
+        return self.earlier + self.bytes
 
     @property
     def wants_rekey(self) -> bool:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from paramiko.packet import Packetizer
 
     from netkit.engine.loop import Timer
-    from netkit.wire.packets import Compressor, Direction
+    from netkit.wire.compression import Compressor, Decompressor
+    from netkit.wire.packets import Direction
 
 log = logging.getLogger("netkit.packetizer")
 
@@ -250,9 +251,9 @@ class LinkPacketizer:
 
     def set_outbound_compressor(self, compressor: Compressor) -> None:
         """Compress what we send from now on."""
-        self.link.stream.writer.zlib = compressor
+        self.link.stream.compress(compressor)
 
-    def set_inbound_compressor(self, compressor: Compressor) -> None:
+    def set_inbound_compressor(self, compressor: Decompressor) -> None:
         """Decompress what comes from now on."""
         self.link.stream.reader.zlib = compressor
 

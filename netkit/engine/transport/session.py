@@ -83,9 +83,11 @@ def establish(
         sock.close()
         raise
     try:
+        began = time.monotonic()
         try:
             _exchange_keys(transport, hop.connect_timeout, cancelled)
         finally:
+            witness.seconds_kex = time.monotonic() - began
             _note(transport, witness)
         witness.stage = "host-key"
         check.check(transport.host_key_blob, transport.certificate, _peer(sock))
@@ -93,9 +95,11 @@ def establish(
         login = Login(
             transport, hop, prompter=prompter, password=password, log=notice, cancelled=cancelled
         )
+        began = time.monotonic()
         try:
             transport.auth_method = login.run()
         finally:
+            witness.seconds_auth = time.monotonic() - began
             login.tell(witness)
         witness.stage = "done"
     except BaseException as error:

@@ -159,17 +159,6 @@ def test_sizes_are_bounded(size):
     assert run_cli("demo", "--size", size).code == 2
 
 
-def test_the_key_is_one_that_openssh_reads(tmp_path):
-    keygen = require("ssh-keygen")
-    public = demo.write_key(tmp_path / "key")
-    done = subprocess.run(
-        [keygen, "-y", "-f", str(tmp_path / "key")], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split()[:2] == public.split()[:2]
-    with pytest.raises(FileExistsError):
-        demo.write_key(tmp_path / "key")
-
-
 def test_ssh_reads_the_configuration(tmp_path):
     ssh = require("ssh")
     directory = tmp_path / "50% of it"

@@ -1,0 +1,1 @@
+"""The edge of a benchmark: logins, flows, and the bytes that are timed."""

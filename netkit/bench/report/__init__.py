@@ -1,0 +1,1 @@
+"""What was measured and found, as a table, as JSON and as a page."""
