@@ -28,6 +28,9 @@ TESTS = Path(__file__).parent
 PURE = {"diagnostics", "netkit/plan", "netkit/text", "netkit/wire"}
 """Folders whose tests only compute."""
 
+CROWD = {"integration/faults", "netkit/bench"}
+"""Folders whose tests wait for processes of their own, however long those take."""
+
 _failed = pytest.StashKey[bool]()
 _excused = pytest.StashKey[set[leaks.Thing]]()
 
@@ -39,9 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tell the tests that may run beside others: they compute, or wait for their own processes."""
     for item in items:
-        if PURE & {Path(*item.path.relative_to(TESTS).parts[:n]).as_posix() for n in (1, 2)}:
+        parts = item.path.relative_to(TESTS).parts
+        folders = {"/".join(parts[:depth]) for depth in (1, 2)}
+        if folders & PURE:
             item.add_marker("pure")
-        elif item.path.parent.name == "faults" and item.get_closest_marker("alone") is None:
+        elif folders & CROWD and item.get_closest_marker("alone") is None:
             item.add_marker("crowd")
 
 

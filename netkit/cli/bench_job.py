@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from netkit.bench.analysis import Analysis
     from netkit.bench.compare import Comparison, Old
-    from netkit.bench.measuring.run import Progress
+    from netkit.bench.measuring.record import Progress
     from netkit.bench.model import Measured
     from netkit.bench.trial import Trial
     from netkit.cli.bench import Request

@@ -78,7 +78,7 @@ ODD = st.builds(
     Measured,
     setting=SETTINGS,
     logins=st.lists(odd(Login, cipher=CIPHER, compression=BOOLEANS), max_size=2).map(tuple),
-    transfers=st.lists(TRANSFERS, max_size=12).map(tuple),
+    transfers=st.lists(TRANSFERS, max_size=6).map(tuple),
     echoes=st.lists(
         odd(Echo, beside=st.none() | st.sampled_from(Direction), samples=SAMPLES), max_size=3
     ).map(tuple),
@@ -134,8 +134,8 @@ def test_the_order_of_what_was_measured_does_not_matter(facts):
         facts, setting=replace(facts.setting, cipher=GCM, ciphers=(GCM, CHACHA, "", "3des-cbc"))
     )
     turned = replace(facts, transfers=facts.transfers[::-1], logins=facts.logins[::-1])
-    assert analyse(turned).limits == analyse(facts).limits
-    assert analyse(turned).advice == analyse(facts).advice
+    one, other = analyse(facts), analyse(turned)
+    assert (one.limits, one.advice) == (other.limits, other.advice)
 
 
 def test_a_whole_benchmark():

@@ -134,3 +134,15 @@ def test_second_turn_of_a_bulk_flow_takes_the_whole_arena(make):
         assert SLOT_DATA < moved <= SLOT_DATA * (SLOTS - 1)
     else:
         assert moved == SLOT_DATA
+
+
+def test_compressed_flow_takes_turns_more_often(make):
+    bench = make()
+    bench.stream.batch = 2
+    bench.source.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            bench.source.send(bytes(65536))
+    bench.intake.move(1 << 30)
+    most = 2 if engine.HAS_RECVMSG else 1
+    assert bench.intake.move(1 << 30) == most * SLOT_DATA

@@ -12,6 +12,7 @@ from netkit.engine import stream as engine
 from netkit.engine.loop import READ, Loop
 from netkit.engine.stream import SLOT, SLOT_DATA, SLOTS, SshStream
 from netkit.errors import LinkLostError, RemoteProtocolError
+from netkit.wire.compression import Compressor, Decompressor
 from netkit.wire.messages import KEXINIT
 from netkit.wire.packets import PacketReader
 from support.links import tcp_pair
@@ -86,6 +87,54 @@ class TestOutbound:
                 stream.flush()
         assert read[-1] == b"\x5anext"
         assert stream.can_relay
+
+    def test_time_that_the_peer_does_not_read_is_counted(self, ends):
+        stream, two, loop = ends
+        assert stream.blocked_seconds() == 0.0
+        begun = stream.clock()
+        while not stream.blocked:
+            stream.send(bytes([90]) + bytes(30_000))
+            stream.flush()
+        loop.run_once(wait=True, at_most=0.02)
+        assert stream.blocked
+        first = stream.blocked_seconds()
+        assert 0 < first <= stream.clock() - begun
+        while stream.queued:
+            two.recv(1 << 20)
+            loop.run_once(wait=False)
+            stream.flush()
+        assert not stream.blocked
+        total = stream.blocked_seconds()
+        assert first <= total <= stream.clock() - begun
+        assert stream.blocked_seconds() == total
+
+    def test_compressed(self, ends):
+        stream, two, _ = ends
+        assert stream.batch == SLOTS
+        stream.compress(Compressor())
+        assert stream.batch == engine.COMPRESSED_SLOTS
+        stream.send(bytes([90]) + bytes(30_000))
+        stream.flush()
+        assert stream.writer.total < 1000
+        reader = PacketReader()
+        reader.zlib = Decompressor()
+        reader.filled(two.recv_into(reader.space()))
+        assert reader.next() == bytes([90]) + bytes(30_000)
+
+    @pytest.mark.skipif(
+        not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="no such option on this system"
+    )
+    def test_little_waits_in_the_kernel_in_front_of_a_link_that_compresses(self, ends):
+        stream, _, _ = ends
+        stream.compress(Compressor())
+        option = stream.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+        assert option == engine.COMPRESSED_UNSENT
+
+    def test_no_such_option(self, ends, monkeypatch):
+        stream, _, _ = ends
+        monkeypatch.setattr(engine, "HAS_NOTSENT_LOWAT", False)
+        stream.compress(Compressor())
+        assert stream.writer.zlib is not None
 
     def test_flood_of_answers_ends_the_link(self, ends, monkeypatch):
         stream, _, _ = ends

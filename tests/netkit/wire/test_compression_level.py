@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netkit.wire.compression_level import (
@@ -133,6 +133,7 @@ class TestChange:
         world.source = 1e6
         assert world.run(5).levels[-1] == USUAL
 
+    @settings(max_examples=50, deadline=None)
     @given(st.floats(1e5, 1e8), st.floats(1e6, 1e8), st.floats(1e5, 1e9))
     def test_settles(self, link, speed, source):
         world = World(policy(), link=link, speed=speed, source=source)
@@ -142,6 +143,7 @@ class TestChange:
         changes = sum(one != other for one, other in pairwise(late))
         assert changes <= 2 * (len(late) * PACKET / SPAN_BYTES / MOST_PATIENCE + 1)
 
+    @settings(max_examples=50, deadline=None)
     @given(st.floats(1e5, 1e9), st.floats(1e6, 1e8))
     def test_carries_about_as_much_as_the_best_choice_would(self, link, speed):
         world = World(policy(), link=link, speed=speed)

@@ -18,6 +18,8 @@ from netkit.engine.link import Link
 from netkit.engine.transport.packetizer import LinkPacketizer, driving
 from netkit.errors import LinkLostError, NetkitError, RemoteProtocolError
 from netkit.wire import packets
+from netkit.wire.compression import Compressor, Decompressor
+from netkit.wire.deflate import ladder
 from netkit.wire.messages import DISCONNECT, KEXINIT, NEWKEYS, USERAUTH_SUCCESS, string, u32
 from netkit.wire.packets import PacketReader, PacketWriter
 from support.waiting import wait_until
@@ -287,13 +289,26 @@ class TestKeys:
 
     def test_compression(self, ends):
         packetizer, peer, link = ends
-        packetizer.set_outbound_compressor(lambda data: b"\x02c" + bytes(data[1:]))
-        packetizer.set_inbound_compressor(lambda data: b"\x02d" + bytes(data[1:]))
-        peer.send(b"\x02x")
-        assert body(packetizer) == (2, b"dx")
-        packetizer.send_message(Message(b"\x02y"))
-        link.flush()
-        assert peer.receive() == b"\x02cy"
+        packetizer.set_outbound_compressor(Compressor())
+        packetizer.set_inbound_compressor(Decompressor())
+        peer.writer.zlib, peer.reader.zlib = Compressor(), Decompressor()
+        peer.send(b"\x02" + bytes(1000))
+        assert body(packetizer) == (2, bytes(1000))
+        assert link.stream.received < 100
+        packetizer.send_message(Message(b"\x02" + bytes(1000)))
+        assert link.stream.writer.total < 100
+        assert peer.receive() == b"\x02" + bytes(1000)
+
+    def test_how_hard_to_compress_outlives_the_keys(self, ends):
+        packetizer, _, link = ends
+        packetizer.set_outbound_compressor(Compressor())
+        levels = link.stream.levels
+        assert levels is not None
+        levels.level = 0
+        compressor = Compressor()
+        packetizer.set_outbound_compressor(compressor)
+        assert link.stream.levels is levels
+        assert compressor.method == ladder().methods[0]
 
     def test_strict_kex_counts_anew(self, ends):
         packetizer, peer, link = ends
