@@ -136,7 +136,7 @@ class DoctorJob:
             return self._show_plan(checks, skipped, target)
         report = self._examine(checks, skipped, target)
         if request.verify:
-            return self._verified(report)
+            return self._verified(self._typed_out(report))
         if request.fix and not report.interrupted:
             from netkit.cli.doctor_fix import Mender
 

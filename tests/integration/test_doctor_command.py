@@ -197,3 +197,13 @@ def test_a_broken_package_harms_no_other_check(tmp_path, installed, module):
     assert diagnosis.codes() == {"plugin-broken"}
     assert "netkit-tea" in diagnosis.finding("plugin-broken")["title"]
     assert diagnosis.status("loopback") == "ran"
+
+
+def test_what_is_not_mended_is_shown_with_a_command_that_can_be_typed(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        forward = f"127.0.0.1:{taken.getsockname()[1]}:web:80"
+        words = ["--for", "forward", "nobody@127.0.0.1:1", "-L", forward]
+        assert run(["doctor", "--verify", "port-taken", *words]) == 1
+    out = capsys.readouterr().out
+    assert "fix:  netkit forward nobody@127.0.0.1:1 -L 127.0.0.1:" in out
+    assert "..." not in out
