@@ -5,13 +5,16 @@ The first round trips of a transfer show how TCP and the windows grow, not how f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 SLOW_START: Final = 8
-"""Round trips until the windows of a new transfer have grown: TCP's doubles from 10 segments
-(RFC 6928) to 2.5 thousand, 3.7 MB, in eight."""
+"""Round trips until the windows of a new transfer have grown at most: to 2.5 thousand segments."""
+
+FIRST_WINDOW: Final = 14_600
+"""Bytes that TCP sends in the first round trip (RFC 6928); it doubles with each."""
 
 PAUSE: Final = 0.01
 """Seconds that a transfer needs on a link without a round trip worth the name."""
@@ -20,6 +23,18 @@ MOST: Final = 0.4
 """The share of a transfer that its warm-up may take."""
 
 FEWEST: Final = 2
+
+
+def warm_up(round_trip: float, rate: float) -> float:
+    """Return the seconds until a transfer is as fast as it gets.
+
+    ``rate`` is what it gets to, bytes per second; 0: not known.
+    """
+    trips: float = SLOW_START
+    if rate > 0 and round_trip > 0:
+        doublings = math.log2(max(rate * round_trip / FIRST_WINDOW, 1.0))
+        trips = min(1 + doublings, SLOW_START)
+    return PAUSE + trips * round_trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +72,9 @@ def warm_stretch(marks: Sequence[Mark], round_trip: float) -> Stretch | None:
     if len(marks) < FEWEST:
         return None
     begin, end = marks[0], marks[-1]
-    warm = begin.time + min(PAUSE + SLOW_START * round_trip, MOST * (end.time - begin.time))
+    took = end.time - begin.time
+    rate = (end.size - begin.size) / took if took > 0 else 0.0
+    warm = begin.time + min(warm_up(round_trip, rate), MOST * took)
     at = next(number for number, mark in enumerate(marks) if mark.time >= warm)
     at = min(at, len(marks) - FEWEST)
     first = marks[at]

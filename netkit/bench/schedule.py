@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from netkit.bench.marks import MOST, warm_up
+
 if TYPE_CHECKING:
     from netkit.bench.model import Direction
 
@@ -17,13 +19,9 @@ LONGEST: Final = 1.0
 """Seconds of one transfer: more rounds say more than longer transfers."""
 
 SHORTEST: Final = 0.06
-TRIPS: Final = 20
-"""Round trips that a transfer lasts at least: eight of them are warm-up."""
+LEAST: Final = 64 << 10
+"""Bytes that a transfer moves at least."""
 
-PIECES: Final = 8
-"""Pieces of data that a transfer moves at least, each `PIECE` bytes."""
-
-PIECE: Final = 16 << 10
 DRAIN: Final = 0.05
 DRAIN_TRIPS: Final = 5
 """Seconds and round trips for what is under way at the end of a transfer."""
@@ -69,8 +67,8 @@ def shortest(round_trip: float, rate: float) -> float:
 
     ``rate`` is what the link seems to do, bytes per second; 0: not known.
     """
-    by_rate = PIECES * PIECE / rate if rate > 0 else 0.0
-    return max(SHORTEST + TRIPS * round_trip, by_rate)
+    by_rate = LEAST / rate if rate > 0 else 0.0
+    return max(SHORTEST, warm_up(round_trip, rate) / MOST, by_rate)
 
 
 def plan(

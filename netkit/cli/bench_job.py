@@ -40,7 +40,7 @@ DRAIN = 8.0
 
 INTERRUPTED = 130
 NOTHING = 3
-MAX_OLD = 64 << 20
+MAX_OLD = 32 << 20
 """Bytes of a file for ``--compare``."""
 
 QUIET_EVERY = 5.0

@@ -16,7 +16,7 @@ from netkit.bench.measuring import commands
 from netkit.bench.measuring.ends import TICK, End, FlowBrokenError
 from netkit.engine.keepalive import REQUEST as KEEPALIVE
 
-FIRST_ALLOWANCE: Final = 128 << 10
+FIRST_ALLOWANCE: Final = 64 << 10
 """Bytes under way while nothing is known of the speed."""
 
 LEAST_ALLOWANCE: Final = 3 * commands.PIECE
@@ -26,7 +26,7 @@ ALLOWANCE_TIME: Final = 0.05
 
 ALLOWANCE_TRIPS: Final = 4
 CHUNK: Final = 256 << 10
-SMALL_CHUNK: Final = 16 << 10
+SMALL_CHUNK: Final = commands.PIECE
 MARK_EVERY: Final = 0.005
 DRAIN: Final = 20.0
 """Seconds for what is under way at the end of a transfer to arrive."""
@@ -99,8 +99,10 @@ class Download:
         start = self._came
         while (now := time.monotonic()) < deadline and not (stop and stop.is_set()):
             self._ask()
+            before = self._came
             self._read(deadline + DRAIN)
-            if now - noted >= MARK_EVERY:
+            # Marks that stand right behind data say how fast it comes, however large its pieces.
+            if now - noted >= MARK_EVERY and self._came > before:
                 marks.append(self._mark())
                 self._pace.learn(self._came - start, now - began)
                 noted = now
@@ -170,14 +172,14 @@ class Upload:
         marks: list[Mark] = []
         began = time.monotonic()
         deadline, noted = began + seconds, 0.0
-        start = self._arrived
+        start = marked = self._arrived
         while (now := time.monotonic()) < deadline and not (stop and stop.is_set()):
             if self._pushed - self._arrived > self._pace.allowance:
                 with self._changed:
                     self._changed.wait(TICK / 10)
             self._push()
-            if now - noted >= MARK_EVERY:
-                noted = now
+            if now - noted >= MARK_EVERY and self._pushed - marked >= commands.PIECE:
+                noted, marked = now, self._pushed
                 self._ask(marks)
                 self._pace.learn(self._arrived - start, now - began)
         self._settle(marks, stop)
@@ -283,8 +285,9 @@ class Loop:
         noted, start = begun, self._came
         try:
             while (now := time.monotonic()) < deadline and not (stop and stop.is_set()):
-                self._came += self._back.read_into(buffer)
-                if now - noted >= MARK_EVERY:
+                count = self._back.read_into(buffer)
+                self._came += count
+                if now - noted >= MARK_EVERY and count:
                     marks.append(self._mark())
                     self._pace.learn(self._came - start, now - begun)
                     noted = now

@@ -10,10 +10,11 @@ import base64
 import re
 from typing import Final
 
-PIECE: Final = 16 << 10
+PIECE: Final = 8 << 10
 """Bytes of the smallest answer of a source."""
 
-WHOLE: Final = 8 * PIECE
+PIECES: Final = 16
+WHOLE: Final = PIECES * PIECE
 """Bytes of a source's data: what it has to say, over and over."""
 
 UNITS: Final = ((64 * WHOLE, b"X\n"), (8 * WHOLE, b"M\n"), (WHOLE, b"A\n"))
@@ -44,12 +45,13 @@ this connection.  An answer ends with `CPU_END`, and a newline."""
 
 CPU_END: Final = b"="
 
+_NAMES: Final = " ".join(map(str, range(PIECES)))
 _SEEDS: Final = {"random": "/dev/urandom", "zeros": "/dev/zero"}
 _SOURCE: Final = (
     'd=$(mktemp -d) && [ -d "$d" ] && cd "$d" || exit 9; '
-    'trap "rm -f s 0 1 2 3 4 5 6 7; cd /; rmdir \\"$d\\"" 0; trap "exit 0" 1 2 13 15; '
+    'trap "rm -f s {names}; cd /; rmdir \\"$d\\"" 0; trap "exit 0" 1 2 13 15; '
     "head -c {size} {seed}>s; "
-    "for i in 0 1 2 3 4 5 6 7; do dd if=s of=$i bs={piece} skip=$i count=1 2>/dev/null; done; "
+    "for i in {names}; do dd if=s of=$i bs={piece} skip=$i count=1 2>/dev/null; done; "
     'm="s s s s s s s s"; x="$m $m $m $m $m $m $m $m"; echo netkit-ready; '
     "while read n; do case $n in A) cat s;; M) cat $m;; X) cat $x;; *) cat $n;; "
     "esac || exit 1; done"
@@ -72,7 +74,7 @@ def source(corpus: str) -> str:
     Then it says `READY`, and answers each request that `unit` returns with so many bytes.
     """
     seed = f"{_SEEDS[corpus]} " if corpus in _SEEDS else ""
-    script = _SOURCE.format(size=WHOLE, seed=seed, piece=PIECE)
+    script = _SOURCE.format(size=WHOLE, seed=seed, piece=PIECE, names=_NAMES)
     return f"exec sh -c '{script}'"
 
 
@@ -84,7 +86,7 @@ def unit(most: float, number: int) -> tuple[int, bytes]:
     for size, request in UNITS:
         if size <= most:
             return size, request
-    return PIECE, b"%d\n" % (number % 8)
+    return PIECE, b"%d\n" % (number % PIECES)
 
 
 _STAT: Final = re.compile(rb"\)\s+\S(?:\s+-?\d+){10}\s+(\d+)\s+(\d+)\b")

@@ -30,6 +30,10 @@ LATENCY_SHARE: Final = 0.12
 LATENCY_MOST: Final = 3.0
 BESIDE_SHARE: Final = 0.12
 BESIDE_MOST: Final = 4.0
+BESIDE_START: Final = 0.1
+BESIDE_TRIPS: Final = 10
+"""Seconds and round trips for opening a flow beside a transfer, and for that to come to its end."""
+
 CIPHER_SHARE: Final = 0.22
 FIRST_BYTES: Final = 20
 CONNECTION_ROUNDS: Final = 3
@@ -227,10 +231,12 @@ class Benchmark:
     def _beside(self, route: Route) -> None:
         record = self._record
         directions = route.way.directions
-        each = min(record.left, BESIDE_MOST) / len(directions)
-        for direction in directions:
+        trip = record.setting.round_trip
+        for number, direction in enumerate(directions):
             what = f"round trips beside a transfer, {direction.value}"
-            if each < schedule.SHORTEST + 10 * record.setting.round_trip or not record.left:
+            share = record.left / (len(directions) - number)
+            each = min(share, BESIDE_MOST / len(directions)) - BESIDE_START - BESIDE_TRIPS * trip
+            if each < schedule.SHORTEST + BESIDE_TRIPS * trip:
                 record.skip(what, MORE_TIME)
                 continue
             with record.part(what):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from netkit.bench import schedule
 from netkit.bench.marks import warm_stretch
-from netkit.bench.measuring import machine
+from netkit.bench.measuring import commands, machine
 from netkit.bench.measuring.record import BREAKS, MORE_TIME, Record, Route
 from netkit.bench.model import Direction, Transfer
 from netkit.bench.schedule import Schedule, Want
@@ -29,6 +29,14 @@ BUSY: Final = 0.5
 """The share of one processor below which another cipher changes nothing."""
 
 FIRST_LOOK: Final = 0.1
+FIRST_TRIPS: Final = 8
+
+SEEDED: Final = 0.5
+"""What the data of a source comes to on the wire, roughly: it goes there by the compressed link."""
+
+NOTICED: Final = 0.1
+"""The share of one processor below which a link's work is not felt even on a crowded machine."""
+
 LOOK: Final = -1
 """The round of a first look, which counts only where there is no other."""
 
@@ -66,7 +74,7 @@ class Throughput:
         for direction in route.way.directions:
             self._record.tell("a first look")
             want = Want(direction, compression=False, corpus=BASE)
-            self._transfer(route, want, LOOK, FIRST_LOOK + schedule.TRIPS * trip)
+            self._transfer(route, want, LOOK, FIRST_LOOK + FIRST_TRIPS * trip)
         self._rate = min((each.rate for each in self._record.transfers), default=0.0)
 
     @property
@@ -75,17 +83,19 @@ class Throughput:
         known = self._record.transfers
         sides = [max(each.load, each.gateway_load or 0.0) for each in known]
         crowded = any((each.busy or 0.0) >= CROWDED for each in known)
-        return crowded or not sides or max(sides) >= BUSY
+        return max(sides, default=1.0) >= (NOTICED if crowded else BUSY)
 
     def compression(self, plain: Route, packed: Route | None, seconds: float) -> None:
         """Compare each corpus with compression on ``packed`` to what ``plain`` does."""
         until = time.monotonic() + seconds
         wants = self._wants(plain.way.directions, packed=packed is not None)
+        seeding = self._seeding(plain) if packed else 0.0
         number, rounds = 0, 1
         while number < rounds:
             # Planned anew each time: what goes with a transfer is only known by and by.
             fewest = max(schedule.FEWEST_ROUNDS - number, 1)
-            plan = self._plan(wants, until - time.monotonic(), fewest)
+            left = until - time.monotonic() - (0.0 if number else seeding)
+            plan = self._plan(wants, left, fewest)
             for want in plan.dropped:
                 self._record.skip(str(want), MORE_TIME)
             wants = list(plan.wants)
@@ -101,8 +111,8 @@ class Throughput:
         directions = routes[0].way.directions
         wants = [Want(way, compression=False, corpus=BASE) for way in directions]
         plan = self._plan(wants, seconds / len(routes), schedule.FEWEST_ROUNDS)
-        if not plan.rounds:
-            self._record.skip("other ciphers", MORE_TIME)
+        for want in plan.dropped:
+            self._record.skip(f"other ciphers, {want.direction.value}", MORE_TIME)
         until = time.monotonic() + seconds
         for number in range(plan.rounds):
             for route in routes if number % 2 == 0 else routes[::-1]:
@@ -122,6 +132,13 @@ class Throughput:
             ]
         return wants
 
+    def _seeding(self, route: Route) -> float:
+        """Return the seconds until the gateway has the data that it cannot make itself."""
+        if not self._rate or Direction.DOWN not in route.way.directions:
+            return 0.0
+        given = [name for name in self._names if not commands.is_generated(name)]
+        return len(given) * SEEDED * commands.WHOLE / self._rate
+
     def _plan(self, wants: Sequence[Want], seconds: float, fewest: int) -> Schedule:
         return schedule.plan(
             wants,
@@ -138,8 +155,8 @@ class Throughput:
         if self._faults[key] >= MAX_FAULTS:
             return
         try:
-            asked = time.monotonic()
             bulk = route.way.bulk(want.direction, want.corpus)
+            asked = time.monotonic()
             made = self._timed(route, bulk, want, number, seconds)
         except BREAKS as error:
             self._broke(key, error)

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netkit.bench.marks import MOST, PAUSE, SLOW_START, Mark, warm_stretch
+from netkit.bench.marks import (
+    FIRST_WINDOW,
+    MOST,
+    PAUSE,
+    SLOW_START,
+    Mark,
+    warm_stretch,
+    warm_up,
+)
 
 
 def marks(*pairs, **more):
@@ -20,15 +28,30 @@ def test_too_little_to_say_anything():
     assert warm_stretch(marks((1, 100), (2, 100)), 0.1) is None
 
 
+@pytest.mark.parametrize(
+    ("trip", "rate", "trips"),
+    [
+        (0.1, 0, SLOW_START),
+        (0.1, 1e12, SLOW_START),
+        (0.1, 100, 1),
+        (0.1, 10 * FIRST_WINDOW, 1),
+        (0.1, 80 * FIRST_WINDOW, 4),
+        (0.0, 1e9, 0),
+    ],
+)
+def test_warm_up_takes_as_long_as_windows_grow(trip, rate, trips):
+    assert warm_up(trip, rate) == pytest.approx(PAUSE + trips * trip)
+
+
 def test_slow_start_does_not_count():
-    trip = 0.1
+    trip, size = 0.1, 10**9
     warm = SLOW_START * trip + PAUSE
     slow = [(0.0, 0), (0.4, 10), (warm, 100)]
-    fast = [(warm + 1, 1100), (warm + 2, 2100)]
+    fast = [(warm + 1, 100 + size), (warm + 2, 100 + 2 * size)]
     found = warm_stretch(marks(*slow, *fast), trip)
     assert found is not None
-    assert (found.size, found.seconds) == (2000, pytest.approx(2))
-    assert found.wire == 1000
+    assert (found.size, found.seconds) == (2 * size, pytest.approx(2))
+    assert found.wire == size
     assert found.cpu == pytest.approx(0.5)
 
 

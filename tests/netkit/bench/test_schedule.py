@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netkit.bench import schedule
-from netkit.bench.measuring import commands
+from netkit.bench.marks import SLOW_START
 from netkit.bench.model import Direction
 from netkit.bench.schedule import Want, plan, shortest
 
@@ -15,10 +15,6 @@ WANTS = [
     for on, corpus in ((False, "random"), (True, "text"), (True, "random"), (True, "zeros"))
     for way in (Direction.DOWN, Direction.UP)
 ]
-
-
-def test_pieces_are_those_of_the_sources():
-    assert schedule.PIECE == commands.PIECE
 
 
 def test_plenty_of_time():
@@ -40,12 +36,12 @@ def test_little_time_leaves_out_what_is_wanted_least():
 def test_a_long_way_needs_longer_transfers():
     near, far = (plan(WANTS, 12, round_trip=trip) for trip in (0.001, 0.1))
     assert len(far.wants) < len(near.wants)
-    assert far.seconds >= schedule.TRIPS * 0.1
+    assert far.seconds >= 2 * SLOW_START * 0.1
 
 
 def test_a_slow_link_needs_longer_transfers():
-    assert shortest(0.0, 125_000) >= schedule.PIECES * schedule.PIECE / 125_000
-    assert plan(WANTS, 30, round_trip=0, rate=125_000).seconds > 1
+    assert shortest(0.0, 125_000) >= schedule.LEAST / 125_000
+    assert plan(WANTS, 30, round_trip=0, rate=125_000).seconds > 0.5
 
 
 def test_no_time_at_all():

@@ -70,7 +70,7 @@ def test_a_source(shell, corpus, folder):
             elif corpus == "zeros":
                 assert not any(came)
         pieces = b""
-        for number in range(8):
+        for number in range(commands.PIECES):
             size, request = commands.unit(1, number)
             assert size == commands.PIECE
             run.stdin.write(request)
@@ -115,7 +115,7 @@ def test_a_source_that_may_not_write_touches_nothing(tmp_path, monkeypatch):
 
 def test_units_grow_with_what_may_be_under_way():
     assert commands.unit(10, 3) == (commands.PIECE, b"3\n")
-    assert commands.unit(10, 8) == (commands.PIECE, b"0\n")
+    assert commands.unit(10, commands.PIECES) == (commands.PIECE, b"0\n")
     assert commands.unit(commands.WHOLE, 0)[0] == commands.WHOLE
     assert commands.unit(1e12, 0)[0] == 64 * commands.WHOLE
 

@@ -155,7 +155,13 @@ def test_how_busy_the_machine_is(record, monkeypatch):
 
 @pytest.mark.parametrize(
     ("cpu", "busy", "matters"),
-    [(0.0, None, False), (0.7, None, True), (0.0, 0.95, True), (0.0, 0.2, False)],
+    [
+        (0.0, None, False),
+        (0.7, None, True),
+        (0.2, 0.95, True),
+        (0.2, 0.2, False),
+        (0.0, 0.95, False),
+    ],
 )
 def test_whether_ciphers_matter(record, cpu, busy, matters):
     subject = Throughput(record, ["text"], None)
@@ -184,7 +190,7 @@ def test_ciphers_are_compared_in_rounds_of_their_own(record):
 def test_ciphers_without_time(record):
     Throughput(record, ["text"], None).ciphers([route(FakeWay())], 0.1)
     assert record.transfers == []
-    assert record.skipped[0].what == "other ciphers"
+    assert record.skipped[0].what == "other ciphers, down"
 
 
 def test_what_goes_with_a_transfer_is_learnt(record):
