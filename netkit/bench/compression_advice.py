@@ -101,7 +101,9 @@ def _counted(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _title(verdict: str, counted: list[Pair], where: str) -> str:
-    best = max(counted, key=lambda pair: pair.gain.median)
+    helped = [pair for pair in counted if pair.effect is Effect.HELPS]
+    # Text before programs, however they did: it is what people compress for.
+    best = min(helped or counted, key=lambda pair: (place(pair.corpus), -pair.gain.median))
     worst = min(counted, key=lambda pair: pair.gain.median)
     if verdict == "on":
         return f"Compression pays {where}: {_named(best)}."

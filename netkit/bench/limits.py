@@ -108,6 +108,8 @@ def _takers(setting: Setting) -> str:
 
 
 def _processors(setting: Setting) -> str:
+    if setting.cores < 1:
+        return "the processors"
     return "one processor" if setting.cores == 1 else f"{setting.cores} processors"
 
 
@@ -119,7 +121,8 @@ def _crowd(setting: Setting, group: Group, known: tuple[Use, ...]) -> str:
     seen = f", in shares of one: {', '.join(shares)}" if shares else ""
     rest = "the rest takes what makes and takes the bytes, and other programs"
     busy = wording.percent(group.busy or 0.0)
-    return f"{_processors(setting)} of this machine are {busy} busy{seen}; {rest}"
+    verb = "is" if setting.cores == 1 else "are"
+    return f"{_processors(setting)} of this machine {verb} {busy} busy{seen}; {rest}"
 
 
 def _remaining(setting: Setting, group: Group, known: tuple[Use, ...]) -> Limit:

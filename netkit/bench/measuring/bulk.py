@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from netkit.bench.marks import Mark
 from netkit.bench.measuring import commands
-from netkit.bench.measuring.ends import TICK, End, FlowBrokenError
+from netkit.bench.measuring.ends import End, FlowBrokenError
 from netkit.engine.keepalive import REQUEST as KEEPALIVE
 
 FIRST_ALLOWANCE: Final = 64 << 10
@@ -28,6 +28,9 @@ ALLOWANCE_TRIPS: Final = 4
 CHUNK: Final = 256 << 10
 SMALL_CHUNK: Final = commands.PIECE
 MARK_EVERY: Final = 0.005
+MARKS: Final = 8
+"""Marks on the way at least: what one says has arrived makes room for more."""
+
 DRAIN: Final = 20.0
 """Seconds for what is under way at the end of a transfer to arrive."""
 
@@ -156,9 +159,10 @@ class Upload:
         self._at = 0
         self._pace = pace
         self._changed = threading.Condition()
-        self._arrived = 0
         self._pushed = 0
-        self._unanswered = 0
+        self._marked = 0
+        self._arrived = 0
+        self._asking = False
         self._window = 0
 
     @property
@@ -170,17 +174,17 @@ class Upload:
         """See `Bulk.move`."""
         self._await_window()
         marks: list[Mark] = []
-        began = time.monotonic()
-        deadline, noted = began + seconds, 0.0
-        start = marked = self._arrived
+        noted = began = time.monotonic()
+        deadline, start = began + seconds, self._arrived
         while (now := time.monotonic()) < deadline and not (stop and stop.is_set()):
-            if self._pushed - self._arrived > self._pace.allowance:
-                with self._changed:
-                    self._changed.wait(TICK / 10)
-            self._push()
-            if now - noted >= MARK_EVERY and self._pushed - marked >= commands.PIECE:
-                noted, marked = now, self._pushed
+            step = max(self._pace.allowance / MARKS, commands.PIECE)
+            if self._pushed - self._marked < step:
+                self._push()
+            else:
+                self._pause()
+            if self._pushed - self._marked >= step or now - noted >= MARK_EVERY:
                 self._ask(marks)
+                noted = now
                 self._pace.learn(self._arrived - start, now - began)
         self._settle(marks, stop)
         return [mark for mark in marks if mark.time <= deadline or mark is marks[-1]]
@@ -191,16 +195,21 @@ class Upload:
         while not self._window and time.monotonic() < deadline:
             self._end.write(b"")
             self._window = self._end.link.run(self._room)
-            with self._changed:
-                self._changed.wait(0.0 if self._window else MARK_EVERY)
+            if not self._window:
+                self._pause()
 
     def _room(self) -> int:
         return self._end.flow.channel.send_window
+
+    def _pause(self) -> None:
+        with self._changed:
+            self._changed.wait(MARK_EVERY)
 
     def _push(self) -> None:
         room = self._pace.allowance - (self._pushed - self._arrived)
         if room <= 0:
             self._end.write(b"")
+            self._pause()
             return
         if self._at >= len(self._data):
             self._at = 0
@@ -210,38 +219,36 @@ class Upload:
         self._pushed += sent
 
     def _ask(self, marks: list[Mark]) -> None:
-        """Have the gateway say when it has what was sent so far."""
-        link, end = self._end.link, self._end
+        """Have the gateway say when it has what has been sent so far, if that is anything new."""
+        if not self._asking:
+            self._asking = True
+            self._end.link.loop.post(lambda: self._mark(marks))
 
-        def ask() -> None:
-            flow = end.flow
-            sent, wire = flow.sent, link.stream.writer.total
-            room = flow.channel.send_window
-            self._window = max(self._window, room)
-            starved = room == 0
+    def _mark(self, marks: list[Mark]) -> None:
+        # in the loop's thread
+        link, flow = self._end.link, self._end.flow
+        sent, wire, room = flow.sent, link.stream.writer.total, flow.channel.send_window
+        self._window = max(self._window, room)
 
-            def answered(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
-                marks.append(Mark(time.monotonic(), sent, wire, time.thread_time(), starved))
-                with self._changed:
-                    self._arrived = sent
-                    self._unanswered -= 1
-                    self._changed.notify_all()
+        def answered(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
+            marks.append(Mark(time.monotonic(), sent, wire, time.thread_time(), room == 0))
+            with self._changed:
+                self._arrived = sent
+                self._changed.notify_all()
 
+        if sent > self._marked:
             link.ask(KEEPALIVE, b"", answered)
-
         with self._changed:
-            if self._unanswered >= 64:
-                return
-            self._unanswered += 1
-        link.loop.post(ask)
+            self._marked = sent
+            self._asking = False
+            self._changed.notify_all()
 
     def _settle(self, marks: list[Mark], stop: threading.Event | None) -> None:
         """Wait until all of it has arrived."""
         deadline = time.monotonic() + DRAIN
         while self._arrived < self._pushed and not (stop and stop.is_set()):
             self._ask(marks)
-            with self._changed:
-                self._changed.wait(TICK)
+            self._pause()
             self._end.write(b"")
             if time.monotonic() > deadline:
                 raise FlowBrokenError(

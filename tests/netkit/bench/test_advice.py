@@ -106,6 +106,14 @@ def test_no_second_link_where_there_is_no_second_processor(setting):
     assert links.fixes == ()
 
 
+def test_no_second_link_where_all_processors_are_busy():
+    runs = (replace(run, busy=0.97) for run in Tunnel(link=4e8).transfers())
+    links = advice(*runs, setting=TRIAL)["links"]
+    assert links.verdict == "one"
+    assert links.fixes == ()
+    assert "97 % busy" in links.text
+
+
 def test_one_link_fills_the_line():
     assert advice(*Tunnel(link=1e6).transfers())["links"].verdict == "one"
 

@@ -92,6 +92,15 @@ def test_where_it_was_measured():
     )
 
 
+def test_the_title_names_text_first():
+    more = replace(pair("program", H), gain=Spread((3.0, 3.0, 3.0)))
+    up = replace(pair("text", H, Direction.UP), gain=Spread((2.5, 2.5, 2.5)))
+    assert advice(more, pair("text", H), up).title.endswith(": text up 2.50 x.")
+    assert advice(more, pair("text", C)).title.endswith(
+        "program down 3.00 x, but text down 0.50 x."
+    )
+
+
 def test_break_even_in_bits():
     found = advice(
         pair("text", H, break_even=25e6, at_least=True),

@@ -40,9 +40,10 @@ def test_medians_over_the_runs():
 
 def test_what_could_not_be_seen_is_not_zero():
     run = replace(TUNNEL.transfer(), cpu=0.0, gateway_cpu=None, window=0, starved=None, wire=0)
+    assert grouped(measured(replace(run, busy=0.5)))[0].busy == 0.5
     (group,) = grouped(measured(run))
     assert group.load is group.gateway_load is group.cost is group.gateway_cost is None
-    assert group.window is group.starved is group.ratio is None
+    assert group.window is group.starved is group.ratio is group.busy is None
     assert group.wire_rate == 0.0
 
 

@@ -202,6 +202,47 @@ def test_loopback_is_never_the_limit():
     assert limit.text.endswith(": what makes and takes the bytes, or takes turns with them")
 
 
+def crowded(busy: float | None, setting: Setting, **capacities: float) -> Limit:
+    """What limits a transfer while so much of this machine's processors has work."""
+    tunnel = Tunnel(link=4e8, noise=0.0)
+    tunnel = replace(tunnel, **capacities)  # type: ignore[arg-type]
+    runs = (replace(run, busy=busy) for run in tunnel.transfers())
+    (limit,) = limits(measured(*runs, setting=setting))
+    return limit
+
+
+@pytest.mark.parametrize("setting", [TRIAL, REAL])
+def test_a_machine_without_a_processor_to_spare_limits(setting):
+    setting = replace(setting, cores=2)
+    limit = crowded(0.95, setting, ours=8e8)
+    assert (limit.term, limit.load) == (Term.MACHINE, 0.95)
+    assert limit.text == (
+        "2 processors of this machine are 95 % busy, in shares of one: our processor 50 %, the "
+        "gateway's processor <0.1 %; the rest takes what makes and takes the bytes, and other "
+        "programs"
+    )
+    one = crowded(1.0, replace(setting, cores=1)).text
+    assert one.startswith("one processor of this machine is 100 % busy")
+
+
+def test_a_machine_with_something_to_spare_does_not():
+    assert crowded(0.9, TRIAL).term is Term.MACHINE
+    assert crowded(0.89, TRIAL).term is Term.UNKNOWN
+    # Where the machine was watched nothing has to be guessed from what the two sides use.
+    assert crowded(0.89, TRIAL, ours=6e8, gateways=6e8).term is Term.UNKNOWN
+    assert crowded(None, TRIAL, ours=6e8, gateways=6e8).term is Term.OUR_CPU
+
+
+def test_a_term_of_our_own_says_more_than_a_busy_machine():
+    assert crowded(1.0, TRIAL, ours=4e8).term is Term.OUR_CPU
+
+
+def test_a_busy_machine_that_cannot_be_counted():
+    run = replace(Tunnel(link=4e8).transfer(), busy=1.0, cpu=0.0, gateway_cpu=None)
+    (limit,) = limits(measured(run, setting=replace(TRIAL, cores=0)))
+    assert limit.text.startswith("the processors of this machine are 100 % busy; the rest")
+
+
 def test_a_link_that_loses_packets_is_not_filled_and_limits_all_the_same():
     (limit,) = limits(measured(*Tunnel(link=4e5).transfers(), setting=shaped(1e6, loss=0.01)))
     assert limit.term is Term.LINK

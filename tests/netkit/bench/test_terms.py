@@ -39,6 +39,9 @@ def test_the_link_counts_what_is_on_the_wire():
 def test_a_load_beyond_all_numbers_is_no_load():
     found = uses(REAL, group(*Tunnel(link=1e6).transfers()), None, (5e-324, ""))
     assert Term.LINK not in {each.term for each in found}
+    endless = replace(REAL, round_trip=1.7e308)
+    found = uses(endless, group(*Tunnel(window=1).transfers()), None, None)
+    assert Term.OUR_WINDOW not in {each.term for each in found}
 
 
 def test_the_gateways_window_with_the_arithmetic():
