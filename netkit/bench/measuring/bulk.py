@@ -193,7 +193,6 @@ class Upload:
         """Wait until the gateway takes data: sshd grants a window when the program has started."""
         deadline = time.monotonic() + DRAIN
         while not self._window and time.monotonic() < deadline:
-            self._end.write(b"")
             self._window = self._end.link.run(self._room)
             if not self._window:
                 self._pause()
@@ -202,13 +201,13 @@ class Upload:
         return self._end.flow.channel.send_window
 
     def _pause(self) -> None:
+        self._end.look()
         with self._changed:
             self._changed.wait(MARK_EVERY)
 
     def _push(self) -> None:
         room = self._pace.allowance - (self._pushed - self._arrived)
         if room <= 0:
-            self._end.write(b"")
             self._pause()
             return
         if self._at >= len(self._data):
@@ -249,7 +248,6 @@ class Upload:
         while self._arrived < self._pushed and not (stop and stop.is_set()):
             self._ask(marks)
             self._pause()
-            self._end.write(b"")
             if time.monotonic() > deadline:
                 raise FlowBrokenError(
                     "a flow of the benchmark broke", cause="the gateway takes no data any more"

@@ -65,7 +65,7 @@ class End:
         Raises:
             FlowBrokenError: the flow, or its link, has ended.
         """
-        self._look()
+        self.look()
         try:
             return self.sock.send(data)
         except TimeoutError:
@@ -87,7 +87,7 @@ class End:
         Raises:
             FlowBrokenError: the flow, or its link, has ended.
         """
-        self._look()
+        self.look()
         try:
             count = self.sock.recv_into(buffer)
         except TimeoutError:
@@ -118,7 +118,8 @@ class End:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Raise where we are interrupted or the link has ended."""
         if self._cancelled.is_set():
             raise cancelled_error()
         if self.link.has_ended:
