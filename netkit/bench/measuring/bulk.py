@@ -86,7 +86,6 @@ class Download:
         self._pace = pace
         self._asked = 0
         self._came = 0
-        self._number = 0
         self._buffer = bytearray(CHUNK)
 
     @property
@@ -118,10 +117,9 @@ class Download:
         allowance = self._pace.allowance
         wanted = []
         while self._asked - self._came < allowance:
-            size, request = commands.unit(allowance / 2, self._number)
+            size, request = commands.unit(allowance / 2, self._asked)
             wanted.append(request)
             self._asked += size
-            self._number += 1
         if wanted:
             self._end.write_all(b"".join(wanted), time.monotonic() + DRAIN)
 

@@ -78,15 +78,18 @@ def source(corpus: str) -> str:
     return f"exec sh -c '{script}'"
 
 
-def unit(most: float, number: int) -> tuple[int, bytes]:
+def unit(most: float, at: int) -> tuple[int, bytes]:
     """Return the size of the largest answer of at most ``most`` bytes, and the request for it.
 
-    ``number`` counts the requests, so that small answers go through all of the data.
+    ``at`` is how many bytes were asked for before, so that small answers go through all of the
+    data.  There is no answer of less than `PIECE`.
     """
     for size, request in UNITS:
         if size <= most:
             return size, request
-    return PIECE, b"%d\n" % (number % PIECES)
+    first, count = at // PIECE, max(int(most / PIECE), 1)
+    names = " ".join(str((first + number) % PIECES) for number in range(count))
+    return count * PIECE, names.encode() + b"\n"
 
 
 _STAT: Final = re.compile(rb"\)\s+\S(?:\s+-?\d+){10}\s+(\d+)\s+(\d+)\b")
@@ -129,7 +132,8 @@ _ANSWER: Final = (
     "while(($c=$i.ReadByte()) -ge 0){{if($c -ne 10){{$l+=[char]$c;continue}};"
     "$r=@{{A=1;M=8;X=64}}[$l];"
     "if($r){{for($k=0;$k -lt $r;$k++){{$o.Write($d,0,{size})}}}}"
-    'else{{$o.Write($d,{piece}*[int]$l,{piece})}};$o.Flush();$l=""}}'
+    'else{{foreach($p in $l.Split(" ")){{$o.Write($d,{piece}*[int]$p,{piece})}}}};'
+    '$o.Flush();$l=""}}'
 )
 
 POWERSHELL_PROBE: Final = powershell(f'{_STREAMS}say "netkit-powershell`n"')

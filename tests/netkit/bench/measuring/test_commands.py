@@ -71,7 +71,7 @@ def test_a_source(shell, corpus, folder):
                 assert not any(came)
         pieces = b""
         for number in range(commands.PIECES):
-            size, request = commands.unit(1, number)
+            size, request = commands.unit(1, number * commands.PIECE)
             assert size == commands.PIECE
             run.stdin.write(request)
             piece = b""
@@ -114,10 +114,28 @@ def test_a_source_that_may_not_write_touches_nothing(tmp_path, monkeypatch):
 
 
 def test_units_grow_with_what_may_be_under_way():
-    assert commands.unit(10, 3) == (commands.PIECE, b"3\n")
-    assert commands.unit(10, commands.PIECES) == (commands.PIECE, b"0\n")
-    assert commands.unit(commands.WHOLE, 0)[0] == commands.WHOLE
-    assert commands.unit(1e12, 0)[0] == 64 * commands.WHOLE
+    piece, whole = commands.PIECE, commands.WHOLE
+    assert commands.unit(10, 3 * piece) == (piece, b"3\n")
+    assert commands.unit(10, whole) == (piece, b"0\n")
+    assert commands.unit(3.5 * piece, whole - piece) == (3 * piece, b"15 0 1\n")
+    assert commands.unit(whole, 0) == (whole, b"A\n")
+    assert commands.unit(1e12, 0)[0] == 64 * whole
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_several_pieces_at_once(shell, folder):
+    with start(shell, commands.source("text")) as run:
+        run.stdin.write(DATA)
+        assert run.stdout.read(len(commands.READY)) == commands.READY
+        size, request = commands.unit(3 * commands.PIECE, 15 * commands.PIECE)
+        run.stdin.write(request)
+        came = b""
+        while len(came) < size:
+            came += run.stdout.read(size - len(came))
+        assert came == DATA[-commands.PIECE :] + DATA[: 2 * commands.PIECE]
+        run.stdin.close()
+        assert run.wait(20) == 0
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("shell", SHELLS)
