@@ -1,10 +1,13 @@
 """Compare a run with a saved one: ``python bench/compare.py [SAVED.json] [NEW.json]``.
 
 SAVED is docs/performance.json unless named; without NEW everything is measured now.  A change
-counts when it is larger than ``--threshold`` and the spreads of both runs do not meet: quartiles of
-a suite, extremes of the rounds' ratios of a row.  Rows are compared by their ratio to ssh, which
-hardly depends on the machine (those about memory by netkit's own figure); suites only where the
-machine is the same.
+counts when it is larger than ``--threshold`` and the spreads of both runs do not meet: extremes of
+the rounds' ratios of a row, quartiles of a suite.
+
+Rows are compared by their ratio to ssh, which hardly depends on the machine (those about memory by
+netkit's own figure).  Suites are compared where the machine is the same, in yardsticks
+(`yardstick.py`); the shortest time has to change as the median does, and both by more than the
+yardstick itself did meanwhile.
 """
 
 from __future__ import annotations
@@ -19,11 +22,13 @@ from pathlib import Path
 import document
 import performance
 import run
-from document import Benchmark, Document, DocumentError, Ratio, Row
+from document import Benchmark, Document, DocumentError, Ratio, Row, Stats
 from processes import ROOT
 from tables import OURS
 
 THRESHOLD = 1.1
+BUSY = 0.5
+"""Load average per core before a run, from which on others were at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Change:
     Attributes:
         factor: how many times as good it is now; above 1 is better.
         apart: whether the spreads of the two do not meet.
+        drift: the factor by which the machine's speed changed while this was measured.
     """
 
     what: str
@@ -41,10 +47,12 @@ class Change:
     unit: str
     factor: float
     apart: bool
+    drift: float = 1.0
 
     def counts(self, threshold: float) -> bool:
         """Whether it is more than noise."""
-        return self.apart and not 1 / threshold < self.factor < threshold
+        least = threshold * self.drift
+        return self.apart and not 1 / least < self.factor < least
 
 
 def changes(before: Document, after: Document) -> Iterator[Change]:
@@ -67,6 +75,20 @@ def same_machine(before: Document, after: Document) -> bool:
     """Whether times can be compared."""
     one, other = before.netkit.peers.machine, after.netkit.peers.machine
     return (one.processor, one.cores) == (other.processor, other.cores)
+
+
+def caveats(before: Document, after: Document) -> list[str]:
+    """What makes the comparison worth less."""
+    said = []
+    if not same_machine(before, after):
+        said.append("The machines differ: only ratios to ssh are compared.")
+    for name, found in (("saved", before), ("new", after)):
+        if found.netkit.load > BUSY * found.netkit.peers.machine.cores:
+            said.append(
+                f"The machine was busy before the {name} run (load {found.netkit.load:.1f}): "
+                "what others do there shows as changes, of the suites above all."
+            )
+    return said
 
 
 def missing(before: Document, after: Document) -> list[str]:
@@ -99,15 +121,32 @@ def _row_change(row: Row, old: Ratio, new: Ratio) -> Change:
 
 
 def _suite_change(before: Benchmark, after: Benchmark) -> Change:
-    old, new = before.stats, after.stats
+    known = before.extra_info.yardstick > 0 and after.extra_info.yardstick > 0
+    (old, old_best), (new, new_best) = (
+        _times(each.stats, each.extra_info.yardstick if known else 1.0) for each in (before, after)
+    )
     return Change(
         after.fullname.rpartition("/")[2],
-        old.median,
-        new.median,
-        "s",
-        old.median / new.median if new.median else 1.0,
-        new.q1 > old.q3 or new.q3 < old.q1,
+        old.ratio,
+        new.ratio,
+        "yardsticks" if known else "s",
+        _smaller(old.ratio / new.ratio, old_best / new_best),
+        new.lowest > old.highest or new.highest < old.lowest,
+        before.extra_info.drift * after.extra_info.drift,
     )
+
+
+def _times(stats: Stats, unit: float) -> tuple[Ratio, float]:
+    """Median and quartiles, and the shortest time, in units of so many seconds."""
+    spread = Ratio(stats.median / unit, stats.q1 / unit, stats.q3 / unit)
+    return spread, stats.min / unit
+
+
+def _smaller(one: float, other: float) -> float:
+    """Of two factors the one that says less, 1 where they contradict each other."""
+    if (one > 1) != (other > 1):
+        return 1.0
+    return min(one, other) if one > 1 else max(one, other)
 
 
 def as_text(found: list[Change], lost: list[str], threshold: float) -> str:
@@ -132,8 +171,8 @@ def compare(saved: Path, new: Path, threshold: float) -> bool:
         DocumentError: a file is no document.
     """
     before, after = document.read(saved), document.read(new)
-    if not same_machine(before, after):
-        print("The machines differ: only ratios to ssh are compared.")
+    for caveat in caveats(before, after):
+        print(caveat)
     found = list(changes(before, after))
     print(as_text(found, missing(before, after), threshold))
     return any(change.counts(threshold) and change.factor < 1 for change in found)

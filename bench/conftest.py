@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from yardstick import Yardstick, pieces
 
 CPU_FIELDS = ("brand_raw", "arch", "bits", "count")
 COMMIT_FIELDS = ("id", "time", "dirty")
@@ -33,3 +38,12 @@ def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
             if isinstance(value, str | int)
         }
         benchmark["params"] = plain or None
+
+
+@pytest.fixture(autouse=True)
+def _beside_a_yardstick(benchmark: BenchmarkFixture) -> Iterator[None]:
+    """Note how fast the machine was around each benchmark."""
+    before = pieces()
+    yield
+    found = Yardstick.of(before, pieces())
+    benchmark.extra_info.update(yardstick=found.seconds, drift=found.drift)

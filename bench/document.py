@@ -42,6 +42,7 @@ class Extra:
     """What a suite adds: its label, and what a round consists of (0: does not apply).
 
     ``bytes`` and ``packets`` are those of one round, ``packets`` being messages, flows or judges.
+    ``yardstick`` and ``drift`` are those of `yardstick.Yardstick` around the benchmark.
     """
 
     label: str = ""
@@ -49,6 +50,8 @@ class Extra:
     packets: int = 0
     bytes_per_flow: int = 0
     cpu_seconds: float = 0.0
+    yardstick: float = 0.0
+    drift: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +135,16 @@ class Peers:
 
 @dataclass(frozen=True, slots=True)
 class Netkit:
-    """Our member of the document.  ``seconds``: how long the whole run took."""
+    """Our member of the document.
+
+    ``seconds``: how long the whole run took; ``load``: the load average before it, -1: unknown.
+    """
 
     command: str
     version: str
     seconds: float
     peers: Peers
+    load: float = -1.0
     schema_version: int = SCHEMA_VERSION
 
 
@@ -199,6 +206,7 @@ def merge(
     command: str,
     version: str,
     seconds: float,
+    load: float = -1.0,
 ) -> bytes:
     """Make the document of pytest-benchmark's and ``peers.py``'s JSON."""
     ours = {
@@ -206,6 +214,7 @@ def merge(
         "command": command,
         "version": version,
         "seconds": seconds,
+        "load": load,
         "peers": peers,
     }
     return (_text(_rounded({**suites, "netkit": ours})) + "\n").encode()

@@ -79,9 +79,9 @@ def short(size: int, pairs: int) -> Settings:
         echo_seconds=1.5,
         flows=1_000,
         flow_seconds=1.5,
-        far_seconds=2.0,
+        far_seconds=4.0,
         far_trips=10,
-        rekey_most=20_000_000,
+        rekey_most=12_000_000,
         reconnects=2,
         limit=60.0,
     )

@@ -87,7 +87,9 @@ def settings(document: Document) -> str:
     """How much was moved."""
     found = document.netkit.peers.settings
     size, date = found.get("size", 0.0) / 1e6, document.datetime.partition("T")[0]
-    return f"{size:,.0f} MB a transfer, {found.get('pairs', 0):g} rounds, {date}."
+    load = document.netkit.load
+    before = f"; load average before the run {load:.2f}" if load >= 0 else ""
+    return f"{size:,.0f} MB a transfer, {found.get('pairs', 0):g} rounds, {date}{before}."
 
 
 def _minutes(seconds: float) -> str:

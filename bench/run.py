@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -53,12 +54,14 @@ def measure(command: str, *, quick: bool) -> bytes:
     Raises:
         FailedError: a part failed.
     """
-    begun = time.monotonic()
+    begun, load = time.monotonic(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="netkit-bench-") as place:
         suites = _part("the suites", suite_argv(Path(place, "suites.json"), quick=quick))
         peers = _part("the comparison with peers", peers_argv(Path(place, "p.json"), quick=quick))
     seconds = time.monotonic() - begun
-    return document.merge(suites, peers, command=command, version=__version__, seconds=seconds)
+    return document.merge(
+        suites, peers, command=command, version=__version__, seconds=seconds, load=load
+    )
 
 
 def _part(what: str, argv: Sequence[str]) -> dict[str, Any]:

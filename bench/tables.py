@@ -105,10 +105,17 @@ def missed(document: Document, remarks: Mapping[str, str]) -> str:
     for row, title in long_titles(document.netkit.peers.rows):
         if row.reached is False:
             shown = figure(row, OURS) if row.absolute else ratio(row)
-            head = f"**{title}** ({shown}, goal {goal(row)})"
+            head = f"**{title}** ({shown}, goal {goal(row)}{_within_spread(row)})"
             remark = " ".join(remarks.get(row.key, "").split())
             lines.append(f"* {head}{': ' if remark else '.'}{remark}")
     return "\n".join(lines) or "Every goal is reached."
+
+
+def _within_spread(row: Row) -> str:
+    found, wanted = row.ratios.get(OURS), row.at_most if row.at_least is None else row.at_least
+    if row.absolute or found is None or wanted is None:
+        return ""
+    return ", within the spread" if found.lowest <= wanted <= found.highest else ""
 
 
 def rate(benchmark: Benchmark, seconds: float) -> float:

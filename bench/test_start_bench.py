@@ -11,7 +11,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS = 15
+ROUNDS = 10
 COMMANDS = {
     "python -c pass": (["-c", "pass"], ""),
     "netkit --version": (["-m", "netkit", "--version"], "netkit"),

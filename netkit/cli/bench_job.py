@@ -7,7 +7,6 @@ import platform
 import sys
 import threading
 import time
-import zlib
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -152,13 +151,14 @@ class BenchJob:
 
     def _setting(self, gateway: str, trial: str = "", hops: int = 1) -> Setting:
         from netkit.bench.measuring import machine
+        from netkit.wire.deflate import library
 
         return Setting(
             gateway=gateway,
             trial=trial,
             shape=self._request.link,
             hops=hops,
-            compressor=f"zlib {zlib.ZLIB_RUNTIME_VERSION}",
+            compressor=library(),
             client=f"{PROGRAM} {__version__}",
             python=f"{platform.python_implementation()} {platform.python_version()}",
             platform=f"{platform.system()} {platform.release()}",

@@ -81,6 +81,27 @@ def test_suites():
     assert not change.counts(compare.THRESHOLD)
 
 
+def timed(*times: float, yardstick: float, drift: float = 1.0):
+    benchmark = benchmark_json("g", "it", times, yardstick=yardstick, drift=drift)
+    return bench_runs.run(rows=(), figures={}, benchmarks=[benchmark])
+
+
+def test_suites_are_measured_in_yardsticks():
+    """A machine that is half as fast now says nothing about netkit."""
+    before = timed(1.0, 1.1, 1.2, yardstick=0.001)
+    (change,) = compare.changes(before, timed(2.0, 2.2, 2.4, yardstick=0.002))
+    assert change.factor == pytest.approx(1.0)
+    (change,) = compare.changes(before, timed(2.0, 2.2, 2.4, yardstick=0.001))
+    assert (change.counts(compare.THRESHOLD), change.unit) == (True, "yardsticks")
+    (change,) = compare.changes(before, timed(2.0, 2.2, 2.4, yardstick=0.001, drift=2.0))
+    assert not change.counts(compare.THRESHOLD)
+
+
+def test_a_run_without_yardstick_compares_by_seconds():
+    (change,) = compare.changes(timed(1.0, 1.1, yardstick=0.001), suite(1.0, 1.1))
+    assert (change.factor, change.unit) == (1.0, "s")
+
+
 def test_suites_of_another_machine_are_not_compared():
     other = suite(2.0, 2.2, processor="Another")
     assert not list(compare.changes(suite(1.0, 1.1), other))
@@ -92,6 +113,23 @@ def test_what_is_no_longer_measured():
     assert lost == ["link killed, until a byte passes again"]
     figures = {**FIGURES, "echo": {"ssh": {"p50_us": (1, 1)}, "netkit": {"p50_us": ()}}}
     assert "echo p50, idle" in compare.missing(bench_runs.run(), bench_runs.run(figures=figures))
+
+
+def test_caveats():
+    quiet, busy = bench_runs.run(), bench_runs.run(load=3.5)
+    assert compare.caveats(quiet, quiet) == []
+    (said,) = compare.caveats(quiet, busy)
+    assert "busy before the new run (load 3.5)" in said
+    (said,) = compare.caveats(quiet, bench_runs.run(processor="Another"))
+    assert "machines differ" in said
+
+
+def test_a_suite_counts_when_its_best_time_changed_too():
+    """A median alone moves with whatever else runs."""
+    (change,) = compare.changes(suite(1.0, 1.1, 1.2), suite(1.0, 2.2, 2.4, 2.4))
+    assert change.factor == 1.0
+    (change,) = compare.changes(suite(1.0, 2.0, 2.0), suite(0.5, 0.5, 0.5))
+    assert change.factor == pytest.approx(2.0)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_page():
     assert "{{" not in page.text
     assert "wrote in 8.3 minutes, on Some CPU, 2 cores" in page.text
     assert "Linux 6.1.0, Python 3.11.7, OpenSSH 9.2p1 Debian, paramiko 5.1.0" in page.text
-    assert "250 MB a transfer, 3 rounds, 2026-01-02." in page.text
+    assert "250 MB a transfer, 3 rounds, 2026-01-02; load average before the run 0.25." in page.text
     assert "![throughput](performance/throughput.svg)" in page.text
     assert set(page.charts) == {f"performance/{n}.svg" for n in drawings(bench_runs.run())}
 

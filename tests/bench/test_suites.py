@@ -46,3 +46,5 @@ def test_what_is_written_about_the_machine(tmp_path):
     assert {each["extra_info"]["label"] for each in written["benchmarks"]} == {
         *("SOCKS 4", "SOCKS 4a", "SOCKS 5"),
     }
+    assert all(each["extra_info"]["yardstick"] > 0 for each in written["benchmarks"])
+    assert all(each["extra_info"]["drift"] >= 1 for each in written["benchmarks"])

@@ -27,6 +27,10 @@ def test_others_and_failures():
 def test_missed_with_and_without_remark():
     found = bench_runs.run()
     assert tables.missed(found, {}) == "* **echo p50, idle** (1.30, goal <= 1.2)."
+    slow = {"download": {"ssh": {"mb_per_s": (9, 9, 9)}, "netkit": {"mb_per_s": (8, 8.5, 10)}}}
+    assert tables.missed(bench_runs.run(rows=bench_runs.ROWS[:1], figures=slow), {}) == (
+        "* **one flow, download** (0.94, goal >= 1, within the spread)."
+    )
     remarks = {"echo-p50": "\nwakes\ntwice.\n", "download": "not missed"}
     assert tables.missed(found, remarks).endswith("(1.30, goal <= 1.2): wakes twice.")
     assert tables.missed(bench_runs.run(rows=bench_runs.ROWS[:1]), remarks) == (

@@ -31,7 +31,7 @@ MARK_EVERY: Final = 0.005
 MARKS: Final = 8
 """Marks on the way at least: what one says has arrived makes room for more."""
 
-DRAIN: Final = 20.0
+DRAIN: Final = 10.0
 """Seconds for what is under way at the end of a transfer to arrive."""
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 RESERVE: Final = 0.3
 """Seconds for logging out and showing the result."""
 
+SIGN_OF_LIFE: Final = 2.0
 MORE_TIME: Final = "not enough time; --time gives it more"
 BREAKS: Final = (FlowBrokenError, OpenError)
 """What ends a part of a benchmark and not all of it."""
@@ -49,6 +50,11 @@ class Route:
 
     logged_in: LoggedIn
     way: Maker
+
+    @property
+    def lives(self) -> bool:
+        """Whether the gateway answers at all."""
+        return self.logged_in.session.keepalive(SIGN_OF_LIFE) is not None
 
     def close(self) -> None:
         """Log out."""

@@ -14,7 +14,7 @@ from netkit.bench.measuring import commands, machine
 from netkit.bench.measuring.record import BREAKS, MORE_TIME, Record, Route
 from netkit.bench.model import Direction, Transfer
 from netkit.bench.schedule import Schedule, Want
-from netkit.errors import NetkitError
+from netkit.errors import LinkLostError, NetkitError
 
 if TYPE_CHECKING:
     from netkit.bench.measuring.bulk import Bulk
@@ -152,22 +152,25 @@ class Throughput:
     def _transfer(self, route: Route, want: Want, number: int, seconds: float) -> None:
         """Make one transfer and keep it; one that breaks is told, and not tried for ever."""
         key = (route.logged_in.cipher, str(want))
-        if self._faults[key] >= MAX_FAULTS:
+        if self._faults[key] >= MAX_FAULTS or not self._record.left:
             return
         try:
             bulk = route.way.bulk(want.direction, want.corpus)
             asked = time.monotonic()
             made = self._timed(route, bulk, want, number, seconds)
         except BREAKS as error:
-            self._broke(key, error)
+            self._broke(route, key, error)
             return
         if number != LOOK:
             self._overheads.append(max(time.monotonic() - asked - seconds, 0.0))
         if made is not None:
             self._record.transfers.append(made)
 
-    def _broke(self, key: tuple[str, str], error: NetkitError) -> None:
+    def _broke(self, route: Route, key: tuple[str, str], error: NetkitError) -> None:
+        """Count a fault; raises LinkLostError where it is the gateway that does not answer."""
         self._faults[key] += 1
+        if not self._record.cancelled.is_set() and not route.lives:
+            raise LinkLostError("the gateway gives no sign of life", code="gateway-silent")
         if self._faults[key] == MAX_FAULTS or self._record.cancelled.is_set():
             self._record.fail(f"{key[1]} ({key[0]})", error)
 

@@ -8,7 +8,13 @@ import time
 
 import pytest
 
-from netkit.bench.measuring.bulk import FIRST_ALLOWANCE, LEAST_ALLOWANCE, Pace
+from netkit.bench.measuring.bulk import (
+    FIRST_ALLOWANCE,
+    LEAST_ALLOWANCE,
+    Download,
+    Pace,
+    Upload,
+)
 from netkit.bench.measuring.ends import FlowBrokenError
 from netkit.bench.model import Direction, Way
 from netkit.errors import LinkLostError, NetkitError
@@ -81,6 +87,7 @@ def test_by_a_loop(gateway, compression):
 def test_all_of_an_upload_has_arrived_when_it_ends(gateway):
     with bench.maker(gateway.hop()) as way:
         bulk = way.bulk(Direction.UP, "random")
+        assert isinstance(bulk, Upload)
         bulk.move(0.2)
         assert bulk._arrived == bulk._pushed > 0
 
@@ -88,6 +95,7 @@ def test_all_of_an_upload_has_arrived_when_it_ends(gateway):
 def test_a_download_takes_what_it_asked_for(gateway):
     with bench.maker(gateway.hop()) as way:
         bulk = way.bulk(Direction.DOWN, "zeros")
+        assert isinstance(bulk, Download)
         bulk.move(0.2)
         assert bulk._came == bulk._asked > 0
 
@@ -123,6 +131,7 @@ def test_stopped(gateway):
     with bench.maker(gateway.hop()) as way:
         stop = threading.Event()
         bulk = way.bulk(Direction.DOWN, "random")
+        assert isinstance(bulk, Download)
         mover = threading.Thread(target=bulk.move, args=(60, stop))
         began = time.monotonic()
         mover.start()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 from netkit.bench.measuring.ends import FlowBrokenError
-from netkit.bench.measuring.record import Record, Route
+from netkit.bench.measuring.record import Progress, Record, Route
 from netkit.bench.model import Login, Setting, Skipped
 from netkit.errors import LinkLostError, OpenError
 
@@ -34,7 +35,7 @@ def test_what_is_kept_is_measured():
 
 
 def test_progress_is_between_nothing_and_all():
-    told = []
+    told: list[Progress] = []
     subject = record(10, told)
     subject.tell("first")
     assert told[0].text == "first"
@@ -80,5 +81,7 @@ def test_a_route_is_closed_as_a_whole():
         def close(self):
             closed.append(self.name)
 
-    Route(Part("session"), Part("way")).close()
+    logged_in: Any = Part("session")
+    way: Any = Part("way")
+    Route(logged_in, way).close()
     assert closed == ["way", "session"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
 import pytest
 
+from netkit.bench.measuring.record import Progress
 from netkit.bench.measuring.run import Benchmark
 from netkit.bench.model import Direction, Setting, Way
 from netkit.doctor.session import Access
@@ -41,7 +43,7 @@ def kinds(measured):
 
 
 def test_a_gateway_with_a_shell(tmp_path):
-    told = []
+    told: list[Progress] = []
     with tunnels.start("sshd", tmp_path) as gateway:
         began = time.monotonic()
         measured = run(gateway.hop(), 12, told=told)
@@ -108,9 +110,8 @@ def test_too_little_time_for_everything_is_said(tmp_path):
 
 def test_interrupted(tmp_path):
     stop = threading.Event()
-    told = []
 
-    class Told(list):
+    class Told(list[Progress]):
         def append(self, progress):
             super().append(progress)
             if "compressed" in progress.text:
@@ -125,7 +126,7 @@ def test_interrupted(tmp_path):
 
 
 def test_a_gateway_that_goes_away_in_the_middle(tmp_path):
-    class Told(list):
+    class Told(list[Progress]):
         def append(self, progress):
             super().append(progress)
             if ", compressed" in progress.text:
@@ -136,6 +137,23 @@ def test_a_gateway_that_goes_away_in_the_middle(tmp_path):
     assert not measured.interrupted
     assert measured.transfers
     assert measured.skipped[-1].what == "the rest"
+
+
+def test_a_gateway_that_freezes_in_the_middle(tmp_path):
+    class Told(list[Progress]):
+        def append(self, progress):
+            super().append(progress)
+            if ", compressed" in progress.text:
+                gateway.signal(signal.SIGSTOP)
+
+    with tunnels.start("sshd", tmp_path) as gateway:
+        try:
+            measured = run(gateway.hop(), 20, told=Told())
+        finally:
+            gateway.signal(signal.SIGCONT)
+    assert measured.transfers
+    rest = measured.skipped[-1]
+    assert (rest.what, rest.why) == ("the rest", "the gateway gives no sign of life")
 
 
 def test_a_gateway_that_kills_long_transfers(tmp_path):

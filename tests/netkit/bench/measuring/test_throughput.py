@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from netkit.bench.measuring.ends import FlowBrokenError
 from netkit.bench.measuring.record import Record, Route
 from netkit.bench.measuring.throughput import CIPHER_ROUNDS, LOOK, Throughput
 from netkit.bench.model import Direction, Setting
+from netkit.errors import LinkLostError
 
 BOTH = (Direction.DOWN, Direction.UP)
 
@@ -57,8 +59,10 @@ class FakeWay:
         return self._cpu() if self._cpu else None
 
 
-def route(way, cipher="c", *, compression=False):
-    return Route(SimpleNamespace(cipher=cipher, compression=compression), way)
+def route(way, cipher="c", *, compression=False, answer=0.01):
+    session = SimpleNamespace(keepalive=lambda _timeout: answer)
+    login: Any = SimpleNamespace(cipher=cipher, compression=compression, session=session)
+    return Route(login, way)
 
 
 @pytest.fixture
@@ -135,6 +139,11 @@ def test_an_interrupt_is_not_a_fault(record):
     with pytest.raises(FlowBrokenError):
         Throughput(record, ["text"], None).look(route(FakeWay(faults=9)))
     assert record.skipped == []
+
+
+def test_a_gateway_that_is_silent_ends_it(record):
+    with pytest.raises(LinkLostError):
+        Throughput(record, ["text"], None).look(route(FakeWay(faults=9), answer=None))
 
 
 def test_cpu_of_the_gateway(record):

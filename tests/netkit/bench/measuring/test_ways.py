@@ -18,6 +18,12 @@ def soon() -> float:
     return time.monotonic() + 20
 
 
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    with tunnels.start("sshd", tmp_path_factory.mktemp("sshd")) as gateway:
+        yield gateway
+
+
 @pytest.mark.parametrize("name", tunnels.NAMES)
 def test_every_make_of_gateway(name, tmp_path):
     with tunnels.start(name, tmp_path) as gateway, bench.session(gateway.hop()) as session:
@@ -76,16 +82,10 @@ def test_neither_shell_nor_forwards(tmp_path, words):
         make_way(session, Way.LOOP, bench.CORPORA, 0.001, threading.Event())
 
 
-def test_nothing_at_all():
-    with pytest.raises(NetkitError) as caught:
-        make_way(None, Way.NONE, {}, 0.0, threading.Event())
+def test_nothing_at_all(gateway):
+    with bench.session(gateway.hop()) as session, pytest.raises(NetkitError) as caught:
+        make_way(session, Way.NONE, {}, 0.0, threading.Event())
     assert caught.value.code == "no-way"
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory):
-    with tunnels.start("sshd", tmp_path_factory.mktemp("sshd")) as gateway:
-        yield gateway
 
 
 def test_cpu_of_the_gateway(gateway):
@@ -116,6 +116,7 @@ def test_a_loop_that_leads_elsewhere(gateway, monkeypatch):
         bench.maker(gateway.hop(), Way.LOOP) as way,
         socket.create_server(("localhost", 0)) as other,
     ):
+        assert isinstance(way, LoopWay)
         way.address = way.address.__class__("localhost", other.getsockname()[1])
         with pytest.raises(OpenError) as caught:
             way.pair()
