@@ -33,7 +33,9 @@ _ANSWERED: Final = b"netkit-42"
 SINK: Final = "echo netkit-ready; exec cat >/dev/null"
 """Says `READY` when it takes data."""
 
-ECHO: Final = "exec cat"
+ECHO: Final = "echo netkit-ready; exec cat"
+"""Says `READY`, and then what it hears."""
+
 FIRST_BYTE: Final = "echo x; exec cat >/dev/null"
 
 CPU: Final = (
@@ -142,7 +144,7 @@ POWERSHELL_SINK: Final = powershell(
     "$b=New-Object byte[] 262144;while($i.Read($b,0,$b.Length) -gt 0){}"
 )
 POWERSHELL_ECHO: Final = powershell(
-    f"{_STREAMS}$b=New-Object byte[] 4096;"
+    f'{_STREAMS}say "netkit-ready`n";$b=New-Object byte[] 4096;'
     "while(($n=$i.Read($b,0,$b.Length)) -gt 0){$o.Write($b,0,$n);$o.Flush()}"
 )
 POWERSHELL_FIRST_BYTE: Final = "echo x"

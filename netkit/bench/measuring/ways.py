@@ -7,12 +7,13 @@ a transfer is not preceded by the start of a program.
 from __future__ import annotations
 
 import abc
+import contextlib
 import queue
 import secrets
 import threading
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from netkit.bench.measuring import commands
 from netkit.bench.measuring.bulk import Bulk, Download, Loop, Pace, Upload
@@ -33,9 +34,12 @@ if TYPE_CHECKING:
     from netkit.doctor.session import Session
     from netkit.wire.mux import OpenRequest
 
+T = TypeVar("T")
+
 OPEN_TIME: Final = 10.0
 """Seconds for a flow to open and a program to start."""
 
+TRIES: Final = 3
 NONCE: Final = 16
 MOST_SAID: Final = 4096
 LOOPBACK: Final = Endpoint("localhost", 0)
@@ -133,6 +137,20 @@ class ShellWay(Maker):
 
     def _ready(self, command: str, seed: bytes = b"") -> End:
         """Start a command, give it ``seed``, and wait until it says that it is ready."""
+        return self._retried(lambda: self._ready_once(command, seed))
+
+    def _retried(self, call: Callable[[], T]) -> T:
+        """Return what ``call`` returns, at the third try if need be.
+
+        dropbear closes a session that has just been opened when the program of another ends at
+        that moment.
+        """
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(FlowBrokenError):
+                return call()
+        return call()
+
+    def _ready_once(self, command: str, seed: bytes) -> End:
         end = self._start(command)
         deadline = time.monotonic() + OPEN_TIME + 30 * self._round_trip
         try:
@@ -151,11 +169,14 @@ class ShellWay(Maker):
 
     def echo(self) -> tuple[End, End]:
         """See `Maker.echo`."""
-        end = self._start(commands.ECHO if self._posix else commands.POWERSHELL_ECHO)
+        end = self._ready(commands.ECHO if self._posix else commands.POWERSHELL_ECHO)
         return end, end
 
     def first_byte(self) -> float:
         """See `Maker.first_byte`."""
+        return self._retried(self._first_byte)
+
+    def _first_byte(self) -> float:
         command = commands.FIRST_BYTE if self._posix else commands.POWERSHELL_FIRST_BYTE
         began = time.monotonic()
         with self._start(command) as end:

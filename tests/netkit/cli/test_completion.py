@@ -53,7 +53,7 @@ def complete(monkeypatch, shell: str, **words: str) -> tuple[int, list[str]]:
 def test_commands(monkeypatch):
     code, lines = complete(monkeypatch, "bash", COMP_WORDS="netkit ", COMP_CWORD="1")
     assert code == 0
-    names = ["completion", "demo", "doctor", "forward", "gateway"]
+    names = ["bench", "completion", "demo", "doctor", "forward", "gateway"]
     assert lines == [f"plain,{name}" for name in names]
 
 
@@ -80,7 +80,7 @@ def test_gateways(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("line", "word", "expected"),
     [
-        ("netkit ", "", ["completion", "demo", "doctor", "forward", "gateway"]),
+        ("netkit ", "", ["bench", "completion", "demo", "doctor", "forward", "gateway"]),
         ("netkit fo", "fo", ["forward"]),
         ("netkit forward --host-key ", "", ["ask", "accept-new", "strict"]),
         ("netkit forward --host-key st", "st", ["strict"]),
