@@ -44,8 +44,8 @@ def suite_argv(output: Path, *, quick: bool) -> list[str]:
 
 def peers_argv(output: Path, *, quick: bool) -> list[str]:
     """The command that runs the comparison with peers."""
-    size = "--quick" if quick else "--short"
-    return [sys.executable, "bench/peers.py", size, "--peers", PEERS, "--json", str(output)]
+    size = ("--quick", "--pairs", "1", "--size", "20MB") if quick else ("--short",)
+    return [sys.executable, "bench/peers.py", *size, "--peers", PEERS, "--json", str(output)]
 
 
 def measure(command: str, *, quick: bool) -> bytes:
