@@ -39,7 +39,11 @@ def test_nothing_said_shows_the_help_as_an_error():
 def test_commands_listed_are_those_there_are():
     listed = run_cli("--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
     names = [line.split()[0] for line in listed.splitlines() if line[:3].strip()]
-    assert names == sorted(main.COMMANDS) == ["bench", "completion", "demo", "doctor", "forward", "gateway"]
+    assert (
+        names
+        == sorted(main.COMMANDS)
+        == ["bench", "completion", "demo", "doctor", "forward", "gateway"]
+    )
 
 
 @pytest.mark.parametrize("name", sorted(main.COMMANDS))
