@@ -28,7 +28,14 @@ TESTS = Path(__file__).parent
 PURE = {"diagnostics", "netkit/plan", "netkit/text", "netkit/wire"}
 """Folders whose tests only compute."""
 
-CROWD = {"integration/faults", "netkit/bench"}
+CROWD = {
+    "bench",
+    "integration/faults",
+    "netkit/bench",
+    "netkit/cli",
+    "netkit/doctor",
+    "netkit/engine",
+}
 """Folders whose tests wait for processes of their own, however long those take."""
 
 _failed = pytest.StashKey[bool]()
