@@ -11,7 +11,7 @@ from netkit.bench.model import Direction, Measured, Setting
 from netkit.bench.terms import Use, link_rates, uses
 from netkit.bench.terms import limits as is_used_up
 
-CROWDED = 0.9
+CROWDED = 0.85
 """The share of this machine's processors from which one waits for another."""
 
 LOW = 0.6

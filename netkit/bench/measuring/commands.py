@@ -17,8 +17,8 @@ PIECES: Final = 16
 WHOLE: Final = PIECES * PIECE
 """Bytes of a source's data: what it has to say, over and over."""
 
-UNITS: Final = ((64 * WHOLE, b"X\n"), (8 * WHOLE, b"M\n"), (WHOLE, b"A\n"))
-"""Sizes of larger answers, and how they are asked for."""
+MOST_WHOLES: Final = 64
+"""How often a source says its data at most for one request."""
 
 READY: Final = b"netkit-ready\n"
 
@@ -55,8 +55,7 @@ _SOURCE: Final = (
     "head -c {size} {seed}>s; "
     "for i in {names}; do dd if=s of=$i bs={piece} skip=$i count=1 2>/dev/null; done; "
     'm="s s s s s s s s"; x="$m $m $m $m $m $m $m $m"; echo netkit-ready; '
-    "while read n; do case $n in A) cat s;; M) cat $m;; X) cat $x;; *) cat $n;; "
-    "esac || exit 1; done"
+    "while read n; do case $n in X) cat $x;; *) cat $n;; esac || exit 1; done"
 )
 
 
@@ -86,9 +85,11 @@ def unit(most: float, at: int) -> tuple[int, bytes]:
     ``at`` is how many bytes were asked for before, so that small answers go through all of the
     data.  There is no answer of less than `PIECE`.
     """
-    for size, request in UNITS:
-        if size <= most:
-            return size, request
+    wholes = int(min(most / WHOLE, MOST_WHOLES))
+    if wholes:
+        return wholes * WHOLE, b"X\n" if wholes == MOST_WHOLES else b" ".join(
+            [b"s"] * wholes
+        ) + b"\n"
     first, count = at // PIECE, max(int(most / PIECE), 1)
     names = " ".join(str((first + number) % PIECES) for number in range(count))
     return count * PIECE, names.encode() + b"\n"
@@ -132,9 +133,9 @@ _SEED_ZEROS: Final = "$d=New-Object byte[] {size};"
 _ANSWER: Final = (
     'say "netkit-ready`n";$l="";'
     "while(($c=$i.ReadByte()) -ge 0){{if($c -ne 10){{$l+=[char]$c;continue}};"
-    "$r=@{{A=1;M=8;X=64}}[$l];"
-    "if($r){{for($k=0;$k -lt $r;$k++){{$o.Write($d,0,{size})}}}}"
-    'else{{foreach($p in $l.Split(" ")){{$o.Write($d,{piece}*[int]$p,{piece})}}}};'
+    'if($l -eq "X"){{for($k=0;$k -lt {wholes};$k++){{$o.Write($d,0,{size})}}}}'
+    'else{{foreach($p in $l.Split(" ")){{if($p -eq "s"){{$o.Write($d,0,{size})}}'
+    "else{{$o.Write($d,{piece}*[int]$p,{piece})}}}}}};"
     '$o.Flush();$l=""}}'
 )
 
@@ -163,4 +164,6 @@ POWERSHELL_CPU: Final = powershell(
 def powershell_source(corpus: str) -> str:
     """Return what `source` does, for PowerShell."""
     seed = {"random": _SEED_RANDOM, "zeros": _SEED_ZEROS}.get(corpus, _SEED_BYTES)
-    return powershell(_STREAMS + (seed + _ANSWER).format(size=WHOLE, piece=PIECE))
+    return powershell(
+        _STREAMS + (seed + _ANSWER).format(size=WHOLE, piece=PIECE, wholes=MOST_WHOLES)
+    )

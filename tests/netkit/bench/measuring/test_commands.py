@@ -59,8 +59,9 @@ def test_a_source(shell, corpus, folder):
             run.stdin.write(DATA)
         assert run.stdout.read(len(commands.READY)) == commands.READY
         assert len(list(folder.iterdir())) == 1
-        requests = [(size, request) for size, request in commands.UNITS]
-        for size, request in reversed(requests):
+        for wholes in (1, 3, commands.MOST_WHOLES):
+            size, request = commands.unit(wholes * commands.WHOLE, 0)
+            assert size == wholes * commands.WHOLE
             run.stdin.write(request)
             came = b""
             while len(came) < size:
@@ -118,8 +119,9 @@ def test_units_grow_with_what_may_be_under_way():
     assert commands.unit(10, 3 * piece) == (piece, b"3\n")
     assert commands.unit(10, whole) == (piece, b"0\n")
     assert commands.unit(3.5 * piece, whole - piece) == (3 * piece, b"15 0 1\n")
-    assert commands.unit(whole, 0) == (whole, b"A\n")
-    assert commands.unit(1e12, 0)[0] == 64 * whole
+    assert commands.unit(whole, 0) == (whole, b"s\n")
+    assert commands.unit(3.9 * whole, 7 * piece) == (3 * whole, b"s s s\n")
+    assert commands.unit(1e12, 0) == (64 * whole, b"X\n")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
