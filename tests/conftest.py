@@ -29,7 +29,6 @@ PURE = {"diagnostics", "netkit/plan", "netkit/text", "netkit/wire"}
 """Folders whose tests only compute."""
 
 CROWD = {
-    "bench",
     "integration/faults",
     "netkit/bench",
     "netkit/cli",

@@ -22,7 +22,7 @@ from support.faults import Direction, FaultProxy
 from support.sshd import make_key
 from support.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 def access(*hops):
