@@ -12,7 +12,7 @@ peers=(
     openssh-server=sshd openssh-client=ssh dropbear-bin=dropbear putty-tools=plink curl=curl
     xvfb=Xvfb xauth=xauth x11-utils=xdpyinfo iproute2=ip nftables=nft
     freerdp2-x11=xfreerdp freerdp2-shadow-x11=freerdp-shadow-cli winpr-utils=winpr-hash
-    dovecot-pop3d=dovecot inetutils-telnetd=telnetd lsof=lsof
+    dovecot-pop3d=dovecot inetutils-telnetd=telnetd lsof=lsof iputils-ping=ping
 )
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 

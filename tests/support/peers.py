@@ -47,6 +47,7 @@ PEERS = {
     "ip": Peer(("ip",), "iproute2"),
     "lsof": Peer(("lsof",), "lsof"),
     "nft": Peer(("nft",), "nftables"),
+    "ping": Peer(("ping",), "iputils-ping"),
     "plink": Peer(("plink",), "putty-tools"),
     "puttygen": Peer(("puttygen",), "putty-tools"),
     "ssh": Peer(("ssh",), "openssh-client"),

@@ -294,6 +294,7 @@ GENEROUS: dict[str, Any] = {
 
 
 def test_large_packets_are_lost(tmp_path, record_property):
+    require("ping")
     with (
         narrow_way() as (client, gateway),
         Sshd(tmp_path, host="10.77.3.2", prefix=gateway.prefix, **GENEROUS) as sshd,
@@ -310,6 +311,7 @@ def test_large_packets_are_lost(tmp_path, record_property):
 
 
 def test_large_pings_alone_are_a_note(tmp_path):
+    require("ping")
     with (
         narrow_way(clamped=True) as (client, gateway),
         Sshd(tmp_path, host="10.77.3.2", prefix=gateway.prefix, **GENEROUS) as sshd,

@@ -378,6 +378,7 @@ class TestOpening:
         with sock:
             assert outcome(sock) == "reset"
         pair.far_socket().close()
+        wait_until(lambda: len(pair.reports) > 1)
         assert [type(event) for event in pair.reports[:2]] == [FlowOpened, FlowClosed]
         one, two = pair.ends()
         with one, two:
