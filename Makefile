@@ -40,7 +40,7 @@ test: setup ## Run every test (ARGS='-k relay' chooses)
 ifeq ($(ARGS),)
 	$(BIN)/python -m pytest -m pure -n auto --dist loadfile -p no:benchmark
 	$(BIN)/python -m pytest -m 'not pure and not crowd'
-	$(BIN)/python -m pytest -m crowd -n 4 --dist loadfile -p no:benchmark tests/integration/faults
+	$(BIN)/python -m pytest -m crowd -n 4 --dist loadfile -p no:benchmark tests/integration
 	$(BIN)/python -m pytest -m crowd -n 4 --dist loadfile -p no:benchmark tests/netkit
 else
 	$(BIN)/python -m pytest $(ARGS)

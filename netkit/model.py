@@ -87,6 +87,13 @@ class HostKeyPolicy(enum.Enum):
     STRICT = "strict"
 
 
+class X11Trust(enum.Enum):
+    """What remote X programs may do at the local display (ssh -X, ssh -Y)."""
+
+    UNTRUSTED = "untrusted"
+    TRUSTED = "trusted"
+
+
 @dataclass(frozen=True, slots=True)
 class Keepalive:
     """``interval`` seconds without a byte from the gateway before it is asked; ``count``
@@ -100,7 +107,8 @@ class Keepalive:
 class TunnelSpec:
     """What the user asked for, before ssh_config and the environment are consulted.
 
-    ``None`` means "not said": ssh_config, then the default decides.
+    ``None`` means "not said": ssh_config, then the default decides.  ``proxy`` is the URL of a
+    proxy on the way to the first gateway (``socks5://host:port``, ``socks4://``, ``http://``).
     """
 
     gateway: Gateway
@@ -117,6 +125,35 @@ class TunnelSpec:
     host_key: HostKeyPolicy | None = None
     connect_timeout: float | None = None
     expose: bool = False
+    proxy: str | None = None
+    x11: X11Trust | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A saved tunnel, by name.
+
+    Attributes:
+        name: how it is called; a word for the command line.
+        tunnel: what to do, as a command line would say it.
+        keepalive_auto: what is known of this network decides the keepalive (``--keepalive auto``).
+        launch: the program to start once the tunnel is up: ``rdp``, ``vnc``, ``http`` or none.
+        note: a line for people.
+    """
+
+    name: str
+    tunnel: TunnelSpec
+    keepalive_auto: bool = False
+    launch: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A profile made of another program's settings; ``left_out`` tells what has no counterpart."""
+
+    profile: Profile
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,10 +30,13 @@ PURE = {"diagnostics", "netkit/plan", "netkit/text", "netkit/wire"}
 
 CROWD = {
     "integration/faults",
+    "integration/recipe",
     "netkit/bench",
     "netkit/cli",
+    "netkit/desktop",
     "netkit/doctor",
     "netkit/engine",
+    "netkit/keys",
 }
 """Folders whose tests wait for processes of their own, however long those take."""
 

@@ -23,7 +23,7 @@ from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, debug_option
 from netkit.cli.output import Output
 from netkit.cli.services import Services
-from netkit.keys import write_key
+from netkit.keys.make import write_key
 from netkit.model import Endpoint, ForwardKind, ForwardSpec, Gateway, HostKeyPolicy, TunnelSpec
 
 if TYPE_CHECKING:

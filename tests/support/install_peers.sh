@@ -13,6 +13,8 @@ peers=(
     xvfb=Xvfb xauth=xauth x11-utils=xdpyinfo iproute2=ip nftables=nft
     freerdp2-x11=xfreerdp freerdp2-shadow-x11=freerdp-shadow-cli winpr-utils=winpr-hash
     dovecot-pop3d=dovecot inetutils-telnetd=telnetd lsof=lsof iputils-ping=ping
+    inetutils-telnet=telnet vsftpd=vsftpd x11-apps=xeyes desktop-file-utils=desktop-file-validate
+    openvpn=openvpn wireguard-tools=wg-quick strongswan-swanctl=swanctl
 )
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -61,7 +63,10 @@ apt_install() {
 
 # Tests start their own servers, on loopback.  The services that come with the packages must start
 # neither now (policy-rc.d) nor at the next boot (disabled, unless they were here before).
-units=(ssh.service ssh.socket dovecot.service dovecot.socket inetutils-inetd.service openbsd-inetd.service)
+units=(
+    ssh.service ssh.socket dovecot.service dovecot.socket inetutils-inetd.service
+    openbsd-inetd.service vsftpd.service openvpn.service strongswan.service strongswan-starter.service
+)
 
 has_unit() { [ -e "/lib/systemd/system/$1" ] || [ -e "/etc/systemd/system/$1" ]; }
 

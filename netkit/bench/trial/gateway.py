@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Literal
 
 from netkit.bench.trial.processes import Served
 from netkit.errors import GatewayUnreachableError, NetkitError
-from netkit.keys import write_key
+from netkit.keys.make import write_key
 from netkit.model import Endpoint, Hop, HostKeyPolicy
 
 HOST: Final = "127.0.0.1"

@@ -21,7 +21,7 @@ from typing import Final
 from netkit.bench.trial.gateway import HOST, Keys, Trial, TrialError, check_cancelled
 from netkit.bench.trial.processes import Served
 from netkit.errors import NetkitError
-from netkit.keys import write_key
+from netkit.keys.make import write_key
 from netkit.model import Endpoint, Plan
 
 PLACES: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/sbin")

@@ -11,7 +11,7 @@ import pytest
 
 from netkit.bench.trial.gateway import ALIAS, Trial, check_cancelled, make_keys
 from netkit.errors import GatewayUnreachableError
-from netkit.keys import write_key
+from netkit.keys.make import write_key
 from netkit.model import Endpoint, HostKeyPolicy
 from netkit.text.known_hosts import parse_known_hosts
 

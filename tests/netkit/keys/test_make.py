@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from netkit.keys import write_key
+from netkit.keys.make import write_key
 from support.peers import require
 
 

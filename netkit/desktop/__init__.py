@@ -1,0 +1,1 @@
+"""The desktop around a tunnel: its programs, its displays, its shortcuts."""

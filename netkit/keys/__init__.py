@@ -1,0 +1,1 @@
+"""Key pairs: making them, converting them between formats, bringing them to a gateway."""
