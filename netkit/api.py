@@ -72,6 +72,7 @@ def open_tunnel(
     host_key: HostKeyPolicy | str | None = None,
     connect_timeout: float | None = None,
     expose: bool = False,
+    proxy: str | None = None,
     prompter: Prompter | None = None,
     observer: Callable[[Event], None] | None = None,
 ) -> Tunnel:
@@ -100,6 +101,7 @@ def open_tunnel(
             leaves it to ssh_config.
         connect_timeout: seconds for TCP, banner and key exchange of one hop.
         expose: allow forwards that other machines can reach.
+        proxy: URL of a proxy on the way to the first gateway, as ``socks5://host:1080``.
         prompter: answers questions for passwords, passphrases and host keys.
         observer: called with every event, from the tunnel's threads; must not block.
 
@@ -126,6 +128,7 @@ def open_tunnel(
         host_key=_policy(host_key),
         connect_timeout=connect_timeout,
         expose=expose,
+        proxy=proxy,
     )
     return _start(spec, prompter=prompter, password=password, observer=observer)
 

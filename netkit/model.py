@@ -10,6 +10,7 @@ import enum
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,26 @@ class X11Trust(enum.Enum):
 
     UNTRUSTED = "untrusted"
     TRUSTED = "trusted"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy on the way to the first gateway.
+
+    ``scheme`` is ``http`` (CONNECT), ``socks4``, ``socks4a``, ``socks5`` or ``socks5h``.  Names go
+    to the proxy unresolved, except with ``socks4``.  Its password is never part of it.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    user: str = ""
+
+    def __str__(self) -> str:
+        """Return the URL, which `netkit.text.proxies.parse_proxy` reads back."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        user = f"{quote(self.user, safe='')}@" if self.user else ""
+        return f"{self.scheme}://{user}{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +202,7 @@ class Hop:
     identity_agent: str = ""
     auth_methods: tuple[str, ...] = ("publickey", "keyboard-interactive", "password")
     proxy_command: str | None = None
+    proxy: Proxy | None = None
     ciphers: tuple[str, ...] = ()
     macs: tuple[str, ...] = ()
     kex: tuple[str, ...] = ()

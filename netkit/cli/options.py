@@ -186,6 +186,11 @@ def gateway_options(function: F) -> F:
         click.option(
             "-i", "identity", multiple=True, type=path, metavar="FILE", help="Private key file."
         ),
+        click.option(
+            "--proxy",
+            metavar="URL",
+            help="Reach it through socks5://HOST:PORT or http://HOST:PORT.",
+        ),
         click.option("-F", "config", type=path, metavar="FILE", help="ssh_config to read."),
         click.option("-C", "compression", is_flag=True, default=None, help="Compress."),
         click.option("-c", "ciphers", metavar="CIPHERS", help="Allowed ciphers, best first."),
@@ -255,6 +260,7 @@ def tunnel_spec(
         host_key=HostKeyPolicy(policy) if policy else None,
         connect_timeout=values["connect_timeout"],
         expose=values["expose"],
+        proxy=values["proxy"],
     )
 
 

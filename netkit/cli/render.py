@@ -205,6 +205,7 @@ def _hop_lines(hop: Hop, number: int, total: int) -> list[str]:
     address = Endpoint(hop.host, hop.port)
     alias = f" ({hop.alias})" if hop.alias != hop.host else ""
     via = f" with ProxyCommand {hop.proxy_command}" if hop.proxy_command else ""
+    via = f" through {hop.proxy}" if hop.proxy else via
     lines = [f"  connect to {address}{alias} as {hop.user or '?'}{_hop(number, total)}{via}"]
     details = [
         ("known hosts", [str(path) for path in hop.known_hosts + hop.global_known_hosts]),

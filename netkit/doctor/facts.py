@@ -61,7 +61,7 @@ def _hop(hop: Hop) -> HopFacts:
         identities_only=hop.identities_only,
         identity_agent=hop.identity_agent,
         auth_methods=hop.auth_methods,
-        proxy_command=hop.proxy_command or "",
+        proxy_command=hop.proxy_command or str(hop.proxy or ""),
         address_family=hop.address_family,
         compression=hop.compression,
         connect_timeout=hop.connect_timeout,

@@ -94,7 +94,8 @@ def connect(
         connection = _reach(hop, through, company)
     finally:
         witness.seconds_tcp = time.monotonic() - began
-    witness.connected(connection.sock, direct=through is None and not hop.proxy_command)
+    detour = hop.proxy_command or hop.proxy
+    witness.connected(connection.sock, direct=through is None and not detour)
     link = Link(connection.sock, observer=company.emit if observe else None)
     link.on_debug = witness.heard
     try:
@@ -124,7 +125,8 @@ def _reach(hop: Hop, through: Link | None, company: Company) -> Connection:
     from netkit.engine.transport.dial import Connection, dial  # noqa: PLC0415
 
     if through is None:
-        return dial(hop, cancelled=company.cancelled, log=company.notice)
+        ask = company.prompter.secret if company.prompter else None
+        return dial(hop, cancelled=company.cancelled, log=company.notice, ask=ask)
     target = Endpoint(hop.host, hop.port)
     sock = open_socket(through, target, OPEN_TIME, company.cancelled)
     return Connection(sock, str(target))

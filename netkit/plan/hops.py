@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netkit.errors import ConfigError
-from netkit.model import Gateway, Hop, HostKeyPolicy, TunnelSpec
+from netkit.model import Gateway, Hop, HostKeyPolicy, Proxy, TunnelSpec
 from netkit.plan.chain import Environment, Step
+from netkit.text.proxies import parse_proxy
 from netkit.text.ssh_config import Options
 from netkit.text.ssh_options import first, is_off, is_on, is_set, names, number
 from netkit.text.ssh_tokens import connection_tokens, expand_home, expand_tokens
@@ -51,6 +52,7 @@ class Planner:
 
         Raises:
             ConfigError: an option has an impossible value, or leaves no way to log in.
+            UsageError: the proxy's URL is none.
         """
         gateway = self.step.gateway
         options = self.options
@@ -76,6 +78,7 @@ class Planner:
             identity_agent=self._agent(),
             auth_methods=self._methods(),
             proxy_command=self._proxy_command(),
+            proxy=self._proxy(),
             ciphers=self._algorithms("ciphers", self.spec.ciphers),
             macs=self._algorithms("macs", self.spec.macs),
             kex=self._algorithms("kexalgorithms"),
@@ -171,8 +174,11 @@ class Planner:
             return HostKeyPolicy.STRICT
         return policy
 
+    def _proxy(self) -> Proxy | None:
+        return parse_proxy(self.spec.proxy) if self.spec.proxy and self.step.direct else None
+
     def _proxy_command(self) -> str | None:
-        if not self.step.direct or not is_set(self.options, "proxycommand"):
+        if self.spec.proxy or not self.step.direct or not is_set(self.options, "proxycommand"):
             return None
         if self.last and self.spec.jumps is not None:
             # An explicit -J, "none" included, takes the place of every configured proxy.

@@ -1,4 +1,4 @@
-"""A connected byte stream to the first gateway: TCP, or the pipe of a ProxyCommand."""
+"""A connected byte stream to the first gateway: TCP, a proxy, or the pipe of a ProxyCommand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from netkit.engine.transport import dial_errors
+from netkit.engine.transport import dial_errors, proxy
 from netkit.engine.transport.proxy_command import ProxyCommand
 from netkit.model import Hop
 
@@ -55,19 +55,25 @@ def dial(
     *,
     cancelled: threading.Event | None = None,
     log: Callable[[str, str], None] | None = None,
+    ask: Callable[[str], str | None] | None = None,
 ) -> Connection:
-    """Connect to a hop directly or through its ProxyCommand.
+    """Connect to a hop directly, through its proxy or its ProxyCommand.
 
     Several addresses are tried in turn, each a quarter second after the one before, and the
     first to answer wins; ``hop.connect_timeout`` seconds bound the whole, name resolution included.
-    ``log`` receives (code, text) of what a ProxyCommand says.
+    ``log`` receives (code, text) of what a ProxyCommand says; ``ask`` asks for a proxy's password.
 
     Raises:
+        UsageError: the proxy cannot be used (see `netkit.engine.transport.proxy.connect`).
         GatewayUnreachableError: codes ``name-not-resolved``, ``dns-failed``,
             ``connection-refused``, ``timed-out``, ``no-route``, ``connection-reset``,
             ``blocked-locally``, ``bind-address-unavailable``, ``cancelled``,
-            ``proxy-command-failed``.
+            ``proxy-command-failed``, ``proxy-unreachable``, ``proxy-refused``.
     """
+    if hop.proxy:
+        sock = proxy.connect(hop, hop.proxy, ask=ask, cancelled=cancelled)
+        _tune(sock)
+        return Connection(sock, str(hop.proxy))
     if hop.proxy_command:
         command = ProxyCommand(hop.proxy_command, log)
         return Connection(command.sock, hop.proxy_command, command)
@@ -80,14 +86,18 @@ def dial(
     race = _Race(hop, _interleaved(found), bind, deadline, cancelled)
     sock = race.run()
     try:
-        sock.setblocking(True)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        _tune(sock)
         name = sock.getpeername()
     except OSError as error:
         sock.close()
         raise dial_errors.unreachable(hop, [(hop.host, error)]) from error
     return Connection(sock, _show(name))
+
+
+def _tune(sock: socket.socket) -> None:
+    sock.setblocking(True)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 def _resolve(

@@ -59,11 +59,11 @@ def unreachable(hop: Hop, failed: Sequence[tuple[str, OSError]]) -> GatewayUnrea
     elif any_of(_TIMED_OUT):
         text, code = f"{where} did not answer within {hop.connect_timeout:.0f} s", "timed-out"
         cause = "the machine is off, the address is wrong, or a firewall drops the packets"
-        fix = _ping(hop.host)
+        fix = ping(hop.host)
     elif any_of(_NO_ROUTE):
         text, code = f"there is no route to {where}", "no-route"
         cause = "this machine is offline or the VPN to that network is down"
-        fix = _ping(hop.host)
+        fix = ping(hop.host)
     elif any_of(_BLOCKED):
         text, code = f"this machine may not connect to {where}", "blocked-locally"
         cause = "a local firewall or security policy forbids it"
@@ -86,7 +86,8 @@ def by_ssh(hop: Hop) -> Fix:
     return Fix(argv, note="shows whether ssh gets any further")
 
 
-def _ping(host: str) -> Fix:
+def ping(host: str) -> Fix:
+    """Return the command that asks whether a machine answers."""
     count = () if sys.platform == "win32" else ("-c", "3")
     return Fix(("ping", *count, host), note="shows whether the machine answers at all")
 

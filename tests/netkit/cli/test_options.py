@@ -41,7 +41,9 @@ def test_everything_said():
         *("-l", "me", "-p", "2222", "-i", "k1", "-i", "k2", "-F", "cfg", "-C", "--expose"),
         *("-c", "a,b", "-m", "c", "-J", "u@j1:1,j2", "--host-key", "accept-new"),
         *("--connect-timeout", "7", "--keepalive", "5", "--keepalive-count", "2"),
+        *("--proxy", "socks5://proxy:1080"),
     )
+    assert said.proxy == "socks5://proxy:1080"
     assert (said.user, said.port) == ("me", 2222)
     assert said.identities == (Path("k1"), Path("k2"))
     assert said.config_file == Path("cfg")

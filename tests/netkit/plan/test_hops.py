@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from netkit.errors import ConfigError
-from netkit.model import Gateway, Hop, HostKeyPolicy, TunnelSpec
+from netkit.errors import ConfigError, UsageError
+from netkit.model import Gateway, Hop, HostKeyPolicy, Proxy, TunnelSpec
 from netkit.plan.chain import Environment, Step
 from netkit.plan.hops import Planner
 from netkit.text.ssh_config import Options
@@ -230,6 +230,16 @@ def test_proxy_command_is_expanded_and_only_for_a_direct_hop():
     assert hop(options, asked, last=False).proxy_command is not None
     with pytest.raises(ConfigError, match="%d"):
         hop({"proxycommand": ("x %d",)})
+
+
+def test_a_proxy_takes_the_place_of_a_proxy_command_and_is_only_for_a_direct_hop():
+    options: Options = {"proxycommand": ("nc %h %p",)}
+    asked = TunnelSpec(gateway=GW, proxy="socks5://me@proxy")
+    direct = hop(options, spec=asked)
+    assert (direct.proxy, direct.proxy_command) == (Proxy("socks5", "proxy", 1080, "me"), None)
+    assert hop(options, spec=asked, direct=False).proxy is None
+    with pytest.raises(UsageError):
+        hop(options, spec=TunnelSpec(gateway=GW, proxy="proxy:1080"))
 
 
 def test_command_line_goes_first_for_the_destination():
