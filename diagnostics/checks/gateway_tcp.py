@@ -35,6 +35,7 @@ REFUSED, TIMED_OUT, UNREACHABLE, RESET, DENIED = (
     "gateway-blocked-locally",
 )
 FLAKY, BIND, PROXY = "gateway-connect-failed", "bind-address-unavailable", "proxy-command-failed"
+NO_PROXY, PROXY_REFUSES = "proxy-unreachable", "proxy-refused"
 JUMP_PROHIBITED, JUMP_TARGET = "jump-forwarding-prohibited", "jump-target-unreachable"
 DEAD_ADDRESS = "gateway-address-dead"
 
@@ -60,6 +61,8 @@ _BY_ERROR = {
     "blocked-locally": DENIED,
     "bind-address-unavailable": BIND,
     "proxy-command-failed": PROXY,
+    "proxy-unreachable": NO_PROXY,
+    "proxy-refused": PROXY_REFUSES,
 }
 _JUMP_WORDS = {
     "target-refused": "nothing listens there, or a firewall rejects it",
@@ -110,7 +113,9 @@ def judge(facts: Facts) -> tuple[Judgement, ...]:
         TIMED_OUT: _timed_out,
         UNREACHABLE: _unreachable,
         BIND: _bind,
-        PROXY: _proxy,
+        PROXY: _proxy_command,
+        NO_PROXY: _proxy,
+        PROXY_REFUSES: _proxy,
     }
     return (makers.get(code, lambda given: _other(given, code))(facts),)
 
@@ -236,7 +241,7 @@ def _bind(facts: Facts) -> Finding:
     )
 
 
-def _proxy(facts: Facts) -> Finding:
+def _proxy_command(facts: Facts) -> Finding:
     approach = facts.approach
     command = approach.hop.proxy_command
     return Finding(
@@ -246,6 +251,25 @@ def _proxy(facts: Facts) -> Finding:
         explain=clean(approach.login.cause, 400),
         evidence=(*_seen(facts), Evidence("ProxyCommand", clean(command, 400))),
         fixes=(Fix(("ssh", "-G", approach.hop.alias), note="shows proxycommand as in force"),),
+    )
+
+
+def _proxy(facts: Facts) -> Finding:
+    login = facts.approach.login
+    refuses = login.error_code == PROXY_REFUSES
+    return Finding(
+        code=login.error_code,
+        subject=facts.approach.where,
+        title=f"The way to {facts.approach.name} ends: {clean(login.error, 300)}",
+        explain="It lets nobody through to that host and port, or wants another user and password."
+        if refuses
+        else "It does not run, its address is wrong, or this machine has no way to it.",
+        evidence=_seen(facts),
+        fixes=(
+            Fix(("curl", "-v", "--proxy", facts.approach.hop.proxy_command, "http://example.com/"))
+            if refuses
+            else Fix(("netkit", "doctor"), note="examines this machine's own network"),
+        ),
     )
 
 
@@ -340,6 +364,8 @@ CHECK = Check(
         Kind(FLAKY, "connecting to the gateway failed in another way"),
         Kind(BIND, "BindAddress is no address of this machine"),
         Kind(PROXY, "the ProxyCommand cannot be started"),
+        Kind(NO_PROXY, "the proxy on the way cannot be reached", caused_by=_NO_NETWORK),
+        Kind(PROXY_REFUSES, "the proxy on the way does not connect to the gateway"),
         Kind(JUMP_PROHIBITED, "a jump host forbids connections onwards"),
         Kind(JUMP_TARGET, "a jump host cannot connect to the next hop"),
         Kind(DEAD_ADDRESS, "the gateway's first address does not answer"),

@@ -46,7 +46,7 @@ class HttpProxy:
         try:
             sock = socket.create_connection((self.host, self.port), timeout)
         except (OSError, UnicodeError) as error:
-            raise UnreachableError(str(error)) from error
+            raise UnreachableError(getattr(error, "strerror", None) or str(error)) from error
         try:
             sock.sendall(self._request(host, port))
             _read_answer(sock)

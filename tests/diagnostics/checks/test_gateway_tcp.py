@@ -90,6 +90,14 @@ def test_private_addresses_belong_to_a_network():
     assert six.fixes[0].argv == ("ip", "-6", "route")
 
 
+@pytest.mark.parametrize("code", ["proxy-unreachable", "proxy-refused"])
+def test_a_proxy(code: str):
+    hop = replace(HOP, proxy_command="socks5://proxy:1080")
+    login = replace(failed(code), error="the proxy socks5://proxy:1080 says no")
+    found = only(look(login, hop))
+    assert (found.code, found.title) == (code, f"The way to gw (gw.example) ends: {login.error}")
+
+
 def test_a_proxy_command():
     hop = replace(HOP, proxy_command="nc %h")
     found = only(look(failed("proxy-command-failed", cause="no shell"), hop))
