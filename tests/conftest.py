@@ -18,7 +18,7 @@ from support import doctor, leaks, peers
 
 # Time per example says more about the machine than about the code; pytest-timeout bounds a test.
 hypothesis.settings.register_profile("fast", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True)
 hypothesis.settings.register_profile("deep", max_examples=5_000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if peers.under_ci() else "fast")
