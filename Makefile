@@ -70,6 +70,7 @@ docs: venv ## Make docs/findings.md, the JSON Schemas and docs/performance.md fr
 	$(BIN)/python -m diagnostics.knowledge.book > docs/findings.md
 	$(BIN)/python -c 'import json; from diagnostics.report.document import schema; print(json.dumps(schema(), indent=2))' > docs/doctor.schema.json
 	$(BIN)/python -c 'import json; from netkit.bench.report.document import schema; print(json.dumps(schema(), indent=2))' > docs/bench.schema.json
+	$(BIN)/python -c 'import json; from netkit.text.profiles.tables import schema; print(json.dumps(schema(), indent=2))' > docs/profiles.schema.json
 	$(BIN)/python bench/performance.py
 
 fmt: venv ## Format the code, fix what ruff can fix

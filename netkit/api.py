@@ -10,10 +10,12 @@ with netkit.open_tunnel("gateway") as tunnel:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netkit.errors import UsageError
+from netkit.files import at_home
 from netkit.model import ForwardKind, ForwardSpec, Gateway, HostKeyPolicy, Keepalive, TunnelSpec
 from netkit.text.endpoints import parse_gateway
 from netkit.text.forwards import parse_forward
@@ -56,9 +58,10 @@ def dynamic(text: str) -> ForwardSpec:
 
 
 def open_tunnel(
-    gateway: str | Gateway,
+    gateway: str | Gateway | None = None,
     forwards: Iterable[str | ForwardSpec] = (),
     *,
+    profile: str | None = None,
     user: str | None = None,
     port: int | None = None,
     identities: Iterable[str | Path] = (),
@@ -84,9 +87,12 @@ def open_tunnel(
     unless ``host_key`` (or ssh_config) says ``"accept-new"``.
 
     Args:
-        gateway: ``[user@]host[:port]`` or an alias of ssh_config.
+        gateway: ``[user@]host[:port]`` or an alias of ssh_config; optional with a ``profile``.
         forwards: strings are ssh's ``-L`` grammar; ``local``, ``remote`` and ``dynamic`` make
             the other kinds.
+        profile: the name of a saved tunnel.  The other arguments go before what it says,
+            ``forwards`` take the place of all of its own, and a password that the system's keyring
+            holds for it is used.  A keepalive of ``auto`` is the default one here.
         user: login name; by default from ``gateway``, ssh_config, then the local name.
         port: the gateway's port; by default from ``gateway``, ssh_config, then 22.
         identities: private key files, tried first.
@@ -114,13 +120,13 @@ def open_tunnel(
         RemoteForwardError: the gateway refused to listen.
     """
     spec = TunnelSpec(
-        gateway=_gateway(gateway),
+        gateway=_gateway(gateway, profile),
         forwards=_forwards(forwards),
         jumps=_jumps(jumps),
         user=user,
         port=port,
-        identities=tuple(Path(each).expanduser() for each in identities),
-        config_file=None if config_file is None else Path(config_file).expanduser(),
+        identities=tuple(at_home(Path(each)) for each in identities),
+        config_file=None if config_file is None else at_home(Path(config_file)),
         compression=compression,
         ciphers=tuple(ciphers),
         macs=tuple(macs),
@@ -130,6 +136,8 @@ def open_tunnel(
         expose=expose,
         proxy=proxy,
     )
+    if profile is not None:
+        spec, password = _with_profile(profile, spec, gateway, password)
     return _start(spec, prompter=prompter, password=password, observer=observer)
 
 
@@ -150,7 +158,27 @@ def _start(
     return tunnel
 
 
-def _gateway(value: str | Gateway) -> Gateway:
+def _with_profile(
+    name: str, said: TunnelSpec, gateway: str | Gateway | None, password: str | None
+) -> tuple[TunnelSpec, str | None]:
+    """Return the tunnel of a profile with what was said beyond it, and the password for it."""
+    from netkit import profiles, secrets
+    from netkit.text.profiles.overrides import override
+
+    profile = profiles.get(name)
+    spec = override(profile, said)
+    if gateway is not None:
+        return replace(spec, gateway=said.gateway), password
+    # who else, or where else, is not to get the password
+    elsewhere = said.user, said.port, said.config_file
+    if password is None and elsewhere == (None, None, None):
+        password = secrets.recall(name)
+    return spec, password
+
+
+def _gateway(value: str | Gateway | None, profile: str | None = None) -> Gateway:
+    if value is None and profile is not None:
+        return Gateway("")  # the profile's comes in its place
     if isinstance(value, str):
         return parse_gateway(value)
     if isinstance(value, Gateway):

@@ -26,6 +26,7 @@ from netkit.errors import ConfigError, ResourceError, UsageError
 from netkit.model import Fix, Gateway, TunnelSpec
 from netkit.plan.chain import Environment, walk
 from netkit.plan.hops import WINDOWS_AGENT
+from netkit.text.foreign.ssh_hosts import names_of
 from netkit.text.ssh_config import ConfigFile, Options, parse_ssh_g, resolve
 from netkit.text.ssh_lines import MAX_FILE
 from netkit.text.ssh_tokens import LocalFacts, expand_home, variables_in
@@ -83,6 +84,34 @@ def read_environment(
         ssh=program,
         windows=_WINDOWS,
     )
+
+
+def config_aliases(config: Path | None = None, *, home: Path | None = None) -> tuple[str, ...]:
+    """Return the hosts that ssh_config names in ``Host`` lines, included files too, in order.
+
+    Args:
+        config: read instead of the user's and the system's.
+        home: the home directory; by default the user database's, as for ssh.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    local = _local_facts(home)
+    waiting = list(_config_files(local.home, config))
+    seen: set[str] = set()
+    hosts: dict[str, None] = {}
+    while waiting and len(seen) < MAX_INCLUDED:
+        file = waiting.pop(0)
+        if file.path in seen:
+            continue
+        seen.add(file.path)
+        named = names_of(file.text, file.path)
+        hosts.update(dict.fromkeys(named.hosts))
+        base = "~/.ssh" if file.user else str(_system_directory())
+        for pattern in named.include:
+            absolute = pattern.startswith(("/", "~")) or pattern[1:2] == ":"
+            waiting += _included(pattern if absolute else f"{base}/{pattern}", local.home)
+    return tuple(hosts)
 
 
 def agent_path() -> str:

@@ -11,6 +11,14 @@ from pathlib import Path
 from netkit.errors import UsageError
 
 
+def at_home(path: Path) -> Path:
+    """Return ``path`` with ``~`` as the home directory; as it is where that user has none."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """Return the content of a regular file of at most ``limit`` bytes.
 

@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folders = {"/".join(parts[:depth]) for depth in (1, 2)}
         if folders & PURE:
             item.add_marker("pure")
-        elif folders & CROWD and item.get_closest_marker("alone") is None:
+        elif folders & CROWD and not any(map(item.get_closest_marker, ("alone", "serial"))):
             item.add_marker("crowd")
 
 

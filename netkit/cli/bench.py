@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from netkit.cli import options
+from netkit.cli import options, profiles
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
 from netkit.cli.output import Output
@@ -54,6 +54,7 @@ class Request:
     html: Path | None = None
     compare: Path | None = None
     password_stdin: bool = False
+    password_of: str = ""
     words: tuple[str, ...] = ()
 
 
@@ -93,7 +94,7 @@ class Request:
 @debug_option
 @click.pass_context
 def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
-    """Measure the way to GATEWAY and through it; without one, a gateway on this machine."""
+    """Measure the way to GATEWAY (or a profile) and through it; without one, a gateway here."""
     from netkit.cli import bench_job
 
     output = Output()
@@ -111,8 +112,9 @@ def _request(ctx: click.Context, gateway: str | None, values: dict[str, Any]) ->
 
         link = parse_link(values["link"])
     seconds = values["seconds"] or (QUICK if values["quick"] else TIME)
+    wish = profiles.wish(gateway, (), {**values, "expose": False})
     return Request(
-        spec=None if gateway is None else options.tunnel_spec(gateway, (), {**values, "expose": 0}),
+        spec=None if wish is None else replace(wish.spec, forwards=()),
         link=link,
         server=values["server"],
         seconds=seconds,
@@ -121,6 +123,7 @@ def _request(ctx: click.Context, gateway: str | None, values: dict[str, Any]) ->
         html=values["html"],
         compare=values["compare"],
         password_stdin=values["password_stdin"],
+        password_of="" if wish is None else wish.password_of,
         words=ctx.meta[options.META_TYPED].words,
     )
 

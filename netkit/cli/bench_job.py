@@ -16,7 +16,8 @@ from netkit._version import __version__
 from netkit.bench.model import Setting
 from netkit.cli.main import PROGRAM
 from netkit.cli.output import is_terminal, write_stderr
-from netkit.cli.terminal import TerminalPrompter, read_password
+from netkit.cli.profiles import login_password
+from netkit.cli.terminal import TerminalPrompter
 from netkit.errors import NetkitError, UsageError
 from netkit.files import read_bounded, write_private
 from netkit.model import Fix, Plan
@@ -117,7 +118,7 @@ class BenchJob:
         plan = self._services.plan(request.spec)
         for warning in plan.warnings:
             self._output.talk(warning)
-        password = read_password() if request.password_stdin else None
+        password = login_password(stdin=request.password_stdin, profile=request.password_of)
         prompter = Answers(self._prompter) if self._prompter.has_terminal() else None
         access = Access(
             plan=plan,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netkit.cli import options
+from netkit.cli import options, profiles
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
 from netkit.cli.output import Output
@@ -26,6 +26,7 @@ _EPILOG = """\b
 Examples:
   netkit doctor                          this machine, offline
   netkit doctor me@gw                    also the way to the gateway and through it
+  netkit doctor office                   a saved profile: its gateway and its forwards
   netkit doctor --for forward --bind 127.0.0.2:3389 --to ts:3389 me@gw
   netkit doctor me@gw --nat              also measures after how long a NAT forgets (6 minutes)
   netkit doctor --explain port-taken     what a code means
@@ -60,6 +61,7 @@ class Request:
     dry_run: bool = False
     verbose: bool = False
     password_stdin: bool = False
+    password_of: str = ""
     words: tuple[str, ...] = ()
 
     @property
@@ -115,7 +117,7 @@ class Codes(click.ParamType[tuple[str, ...]]):
 @debug_option
 @click.pass_context
 def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
-    """Examine this machine, and with GATEWAY the way to it and through it."""
+    """Examine this machine, and with GATEWAY (or a profile) the way to it and through it."""
     from netkit.cli import doctor_job
 
     output = Output(as_json=values["as_json"], verbose=values["verbose"])
@@ -134,15 +136,15 @@ def _request(ctx: click.Context, gateway: str | None, values: dict[str, Any]) ->
     purpose = values["purpose"] or ""
     protocol = _protocol(purpose)
     _check_combination(gateway, forwards, values)
-    spec = None if gateway is None else options.tunnel_spec(gateway, forwards, values)
-    if spec is not None and values["keepalive"] == options.AUTO:
+    wish = profiles.wish(gateway, forwards, values)
+    spec = None if wish is None else wish.spec
+    if wish is not None and wish.auto_keepalive:
         from netkit.cli.keepalive import settled
 
-        counted = values["keepalive_count"] is not None
-        spec = settled(spec, ctx.obj or Services(), counted=counted)
+        spec = settled(wish.spec, ctx.obj or Services(), counted=wish.counted)
     return Request(
         spec=spec,
-        forwards=forwards,
+        forwards=forwards if spec is None else spec.forwards,
         wanted=bool(purpose or forwards),
         protocol=protocol,
         nat_budget=(values["budget"] or 360.0) if values["nat"] else None,
@@ -158,6 +160,7 @@ def _request(ctx: click.Context, gateway: str | None, values: dict[str, Any]) ->
         dry_run=values["dry_run"],
         verbose=values["verbose"],
         password_stdin=values["password_stdin"],
+        password_of="" if wish is None else wish.password_of,
         words=ctx.meta[options.META_TYPED].words,
     )
 

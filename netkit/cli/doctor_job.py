@@ -30,7 +30,8 @@ from netkit.cli.again import Typed, expand
 from netkit.cli.keepalive import remembered
 from netkit.cli.main import PROGRAM
 from netkit.cli.output import may_colour, write_stdout
-from netkit.cli.terminal import TerminalPrompter, read_password
+from netkit.cli.profiles import login_password
+from netkit.cli.terminal import TerminalPrompter
 from netkit.errors import NetkitError, UsageError
 from netkit.model import Fix
 
@@ -216,7 +217,8 @@ class DoctorJob:
         return report
 
     def _secrets(self) -> tuple[str | None, TerminalPrompter | None]:
-        password = read_password() if self._request.password_stdin else None
+        request = self._request
+        password = login_password(stdin=request.password_stdin, profile=request.password_of)
         return password, self._prompter if self._prompter.has_terminal() else None
 
     def _run_on(

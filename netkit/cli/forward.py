@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from netkit.cli import options
+from netkit.cli import options, profiles
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
 from netkit.cli.output import Output
@@ -39,6 +39,7 @@ lost, 5 host key refused, 6 login failed, 7 local bind failed, 8 remote forward 
 )
 @options.gateway_options
 @options.forward_options
+@options.x11_options
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as NDJSON, nothing else.")
 @click.option(
@@ -52,20 +53,26 @@ lost, 5 host key refused, 6 login failed, 7 local bind failed, 8 remote forward 
 @debug_option
 @click.pass_context
 def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
-    """Carry connections through GATEWAY, which is [user@]host[:port] or an ssh_config alias.
+    """Carry connections through GATEWAY: [user@]host[:port], an ssh_config alias or a profile.
+
+    A profile is saved by 'netkit profile save'; what is said here goes before what it says, and
+    forwards take the place of its own. Without GATEWAY the default profile is meant.
 
     -L, -R, -D, -J, -l, -p, -i, -F, -C, -c and -m mean what they mean to ssh(1).
+    -X and -Y do too, but for -X, which is untrusted whatever ssh_config says.
     """
     output = Output(as_json=values["as_json"], verbose=values["verbose"])
     ctx.meta[META_OUTPUT] = output
     forwards = options.forwards_of(ctx)
-    if gateway is None:
-        raise _no_gateway()
+    wish = profiles.wish(gateway, forwards, values, default=True)
+    if wish is None:
+        raise no_gateway("forward", *EXAMPLE)
     request = Request(
-        spec=options.tunnel_spec(gateway, forwards, values),
-        auto_keepalive=values["keepalive"] == options.AUTO,
-        counted=values["keepalive_count"] is not None,
+        spec=wish.spec,
+        auto_keepalive=wish.auto_keepalive,
+        counted=wish.counted,
         password_stdin=values["password_stdin"],
+        password_of=wish.password_of,
         dry_run=values["dry_run"],
         drain=values["drain"],
     )
@@ -73,13 +80,18 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
     return run_job(job, drain=request.drain)
 
 
-def _no_gateway() -> UsageError:
+def no_gateway(*words: str) -> UsageError:
+    """Return the error of the command ``words[0]``, whose other words follow a gateway."""
     return UsageError(
         "no gateway is named, and there is no default profile",
         code="no-gateway",
         cause="netkit needs to know which SSH server to go through: [user@]host[:port]",
         fixes=(
-            Fix((PROGRAM, "forward", "me@gateway.example", *EXAMPLE)),
+            Fix((PROGRAM, words[0], "me@gateway.example", *words[1:])),
+            Fix(
+                (PROGRAM, "profile", "save", "NAME", "me@gateway.example", *EXAMPLE, "--default"),
+                note="makes one the default",
+            ),
             Fix((PROGRAM, "demo"), note="needs no gateway"),
         ),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from netkit.errors import UsageError
+from netkit.files import at_home
 from netkit.model import (
     ForwardKind,
     ForwardSpec,
@@ -17,6 +18,7 @@ from netkit.model import (
     HostKeyPolicy,
     Keepalive,
     TunnelSpec,
+    X11Trust,
 )
 
 if TYPE_CHECKING:
@@ -134,11 +136,15 @@ def _lonely_to(value: str) -> UsageError:
 
 
 def _complete_gateway(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
     from netkit.cli.hosts import complete_gateway
+    from netkit.cli.profiles import complete_name
 
-    return complete_gateway(incomplete)
+    profiles = complete_name(ctx, param, incomplete)
+    taken = {item.value for item in profiles}
+    others = [item for item in complete_gateway(incomplete) if item.value not in taken]
+    return [*profiles, *others]
 
 
 password_option = click.option(
@@ -169,6 +175,24 @@ def forward_options(function: F) -> F:
         ),
         click.option(
             "--expose", is_flag=True, help="Allow listening where other machines can connect."
+        ),
+    )(function)
+
+
+def x11_options(function: F) -> F:
+    """Add the options that lend the display here; the last one counts."""
+    return _all(
+        click.option(
+            "-X",
+            "x11",
+            flag_value=X11Trust.UNTRUSTED.value,
+            help="Show X programs of the gateway here, untrusted: they see their own windows only.",
+        ),
+        click.option(
+            "-Y",
+            "x11",
+            flag_value=X11Trust.TRUSTED.value,
+            help="The same, trusted: they may see and type in every window here.",
         ),
     )(function)
 
@@ -251,8 +275,8 @@ def tunnel_spec(
         jumps=_jumps(values["jump"]),
         user=values["user"],
         port=values["port"],
-        identities=tuple(path.expanduser() for path in values["identity"]),
-        config_file=values["config"].expanduser() if values["config"] else None,
+        identities=tuple(map(at_home, values["identity"])),
+        config_file=at_home(values["config"]) if values["config"] else None,
         compression=values["compression"],
         ciphers=_names(values["ciphers"]),
         macs=_names(values["macs"]),
@@ -260,6 +284,7 @@ def tunnel_spec(
         host_key=HostKeyPolicy(policy) if policy else None,
         connect_timeout=values["connect_timeout"],
         expose=values["expose"],
+        x11=X11Trust(values["x11"]) if values.get("x11") else None,
         proxy=values["proxy"],
     )
 

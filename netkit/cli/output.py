@@ -63,10 +63,12 @@ class Output:
         as_json: events and errors go to standard output as NDJSON, and no other data.
         verbose: flows are shown.
         progress: connecting and login are shown, which a terminal always gets.
+        tag: which of several things the lines are about; each begins with it.
     """
 
-    def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, verbose: bool = False, tag: str = "") -> None:
         self.as_json = as_json
+        self.tag = tag
         self.verbose = verbose
         self.progress = is_terminal(sys.stderr)
         self._colour = is_terminal(sys.stderr) and may_colour(sys.stderr)
@@ -84,15 +86,18 @@ class Output:
             ReaderGoneError: the reader has closed the pipe.
             OutputError: it cannot be written for another reason.
         """
-        write_stdout(render.clean_text(line) + "\n")
+        tag = f"{self.tag}: " if self.tag else ""
+        write_stdout(f"{tag}{render.clean_text(line)}\n")
 
     def document(self, value: dict[str, Any]) -> None:
         """Print one JSON document as a line; raises as ``data`` does."""
+        if self.tag:
+            value = {"profile": self.tag, **value}
         write_stdout(json.dumps(value, separators=(", ", ": ")) + "\n")
 
     def talk(self, line: str) -> None:
         """Print a line of talk to standard error, with the program's name in front."""
-        write_stderr([f"{render.PROGRAM}: {line}"])
+        write_stderr([self._tagged(f"{render.PROGRAM}: {line}")])
 
     def error(self, error: NetkitError, *, command: str) -> None:
         """Print an error: three lines of talk, and with ``--json`` a document as well."""
@@ -101,7 +106,7 @@ class Output:
         if self.as_json and not isinstance(error, OutputError):
             with contextlib.suppress(OutputError):
                 self.document(render.failure_dict(error))
-        lines = render.error_lines(error, command=command)
+        lines = list(map(self._tagged, render.error_lines(error, command=command)))
         write_stderr([self._paint(lines[0], _RED), *lines[1:]])
 
     def event(self, event: events.Event) -> None:
@@ -113,7 +118,7 @@ class Output:
         if line is None and isinstance(event, events.FlowFailed):
             line = self._first_failure(event)
         if line is not None:
-            text = f"{render.PROGRAM}: {line}"
+            text = self._tagged(f"{render.PROGRAM}: {line}")
             is_notice = isinstance(event, events.Notice)
             write_stderr([self._paint(text, _YELLOW) if is_notice else text])
 
@@ -124,6 +129,11 @@ class Output:
             return None
         self._failures_shown.add(kind)
         return f"{render.flow_failure(event)} (further ones like it with -v)"
+
+    def _tagged(self, line: str) -> str:
+        if not self.tag:
+            return line
+        return f"{render.PROGRAM}: {self.tag}: {line.removeprefix(f'{render.PROGRAM}: ')}"
 
     def _paint(self, line: str, colour: str) -> str:
         return f"{colour}{line}{_RESET}" if self._colour else line

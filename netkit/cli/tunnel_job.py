@@ -6,6 +6,7 @@ What goes with a tunnel beyond its forwards (a program to start, a display to le
 
 from __future__ import annotations
 
+import functools
 import gc
 import threading
 from collections.abc import Callable, Sequence
@@ -19,11 +20,14 @@ from netkit.cli.output import EventPrinter, Output
 from netkit.cli.services import Services
 from netkit.cli.terminal import TerminalPrompter, read_password
 from netkit.errors import UsageError
-from netkit.events import Notice
+from netkit.events import DisplayLent, Notice
 from netkit.model import Fix
 
 if TYPE_CHECKING:
-    from netkit.cli.services import TunnelLike
+    from netkit.cli.services import TunnelLike, TunnelMaker
+    from netkit.engine.tunnel import Lending
+    from netkit.engine.x11_session import X11Session
+    from netkit.events import Event
     from netkit.model import Plan, TunnelSpec
 
 _PRINT_REST = 1.0
@@ -38,13 +42,15 @@ class Request:
     """What the command line of ``netkit forward`` asks for.
 
     ``auto_keepalive`` lets what is known of this network decide the keepalive, and how many may
-    stay unanswered, unless that is ``counted``.
+    stay unanswered, unless that is ``counted``.  ``password_of`` is the profile whose stored
+    password is used.
     """
 
     spec: TunnelSpec
     auto_keepalive: bool = False
     counted: bool = False
     password_stdin: bool = False
+    password_of: str = ""
     dry_run: bool = False
     drain: float = 5.0
 
@@ -68,24 +74,30 @@ class TunnelJob:
         services: Services,
         output: Output,
         companions: Sequence[Companion] = (),
+        *,
+        prompter: TerminalPrompter | None = None,
+        lending: Lending | None = None,
     ) -> None:
+        """``lending`` is the display that the plan's ``x11`` is about; found here by default."""
         self._request = request
         self._companions = companions
         self._services = services
         self._output = output
-        self._prompter = TerminalPrompter()
+        self._prompter = prompter or TerminalPrompter()
         self._lock = threading.Lock()
         self._stopped = False
         self._up = False
         self._tunnel: TunnelLike | None = None
+        self._lending = lending
+        self._session: X11Session | None = None
 
     def work(self) -> int:
         """Run the tunnel until it ends; return 0, or raise why it failed."""
         request = self._request
         password = read_password() if request.password_stdin else None
         plan = self._services.plan(request.spec)
-        if not plan.forwards:
-            raise _no_forward(request.spec)
+        if not plan.forwards and plan.x11 is None:
+            raise _no_forward(request)
         if request.auto_keepalive:
             from netkit.cli.keepalive import automatic
 
@@ -93,6 +105,10 @@ class TunnelJob:
         if request.dry_run:
             self._show_plan(plan)
             return 0
+        if password is None and request.password_of:
+            from netkit import secrets
+
+            password = secrets.recall(request.password_of)
         return self._run(plan, password)
 
     def stop(self, drain: float) -> None:
@@ -112,7 +128,7 @@ class TunnelJob:
         for warning in plan.warnings:
             printer.post(Notice(code="plan-warning", text=warning))
         try:
-            tunnel = self._services.tunnel(
+            tunnel = self._maker(plan, printer.post)(
                 plan,
                 # with nobody to ask, errors say so and name the option that needs nobody
                 prompter=self._prompter if self._prompter.has_terminal() else None,
@@ -124,14 +140,39 @@ class TunnelJob:
                     return 0
                 self._tunnel = tunnel
             try:
-                return self._serve(tunnel, plan)
+                return self._serve(tunnel, plan, printer.post)
             finally:
                 if not self._stopped:  # else the drain is in progress, on another thread
                     tunnel.stop(0.0)
         finally:
             printer.close(_PRINT_REST)
 
-    def _serve(self, tunnel: TunnelLike, plan: Plan) -> int:
+    def _maker(self, plan: Plan, post: Callable[[Event], None]) -> TunnelMaker:
+        """Return what makes the tunnel, with the display to lend."""
+        if self._lending is None and plan.x11 is not None:
+            from netkit.engine.x11_session import X11Session
+
+            found = self._services.display(plan.x11)
+            for text in found.warnings:
+                post(Notice(code="x11-display", text=text))
+            self._session = self._lending = X11Session(
+                found.server, gateway=str(self._request.spec.gateway)
+            )
+        if self._lending is None:
+            return self._services.tunnel
+        return functools.partial(self._services.tunnel, x11=self._lending)
+
+    def _tell_display(self, plan: Plan, post: Callable[[Event], None]) -> None:
+        session, trust = self._session, plan.x11
+        if session is None or trust is None:
+            return
+        gateway, name = plan.hops[-1].alias, session.server.name
+        if self._output.as_json:
+            post(DisplayLent(display=session.display, server=name, trust=trust))
+        else:
+            self._output.data(f"DISPLAY={session.display} on {gateway} shows here ({name})")
+
+    def _serve(self, tunnel: TunnelLike, plan: Plan, post: Callable[[Event], None]) -> int:
         tunnel.start()
         # What is loaded now stays: the collector need not walk it while flows come and go.
         gc.freeze()
@@ -141,6 +182,7 @@ class TunnelJob:
             gateway = plan.hops[-1].alias
             for forward in tunnel.forwards:
                 self._output.data(forward_line(forward.spec, forward.addresses, gateway))
+        self._tell_display(plan, post)
         try:
             for companion in self._companions:
                 companion.up(tunnel, plan, lambda: tunnel.stop(self._request.drain))
@@ -160,10 +202,15 @@ class TunnelJob:
             self._output.data(line)
 
 
-def _no_forward(spec: TunnelSpec) -> UsageError:
+def _no_forward(request: Request) -> UsageError:
+    gateway, name = str(request.spec.gateway), request.password_of
+    fix = Fix((PROGRAM, "forward", gateway, *EXAMPLE))
+    if name:
+        fix = Fix((PROGRAM, "profile", "save", name, *EXAMPLE, "--replace"))
     return UsageError(
-        f"there is nothing to forward through {spec.gateway}",
+        f"there is nothing to forward through {gateway}",
         code="no-forward",
-        cause="neither the command line (--bind, -L, -R, -D) nor ssh_config names a forward",
-        fixes=(Fix((PROGRAM, "forward", str(spec.gateway), *EXAMPLE)),),
+        cause=f"neither {'the profile' if name else 'the command line (--bind, -L, -R, -D)'} nor"
+        " ssh_config names a forward",
+        fixes=(fix,),
     )

@@ -123,9 +123,13 @@ def variables_in(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
+# Written so that there is one way to read a text: digits without a unit are the last.
+_TIME = re.compile(r"(?:\d+[smhdwSMHDW])*(?:\d+[smhdwSMHDW]?)", re.ASCII)
+
+
 def parse_seconds(text: str) -> int | None:
     """Parse a time of sshd_config(5), section TIME FORMATS, to seconds; None when it is none."""
-    if not text or len(text) > 40 or not re.fullmatch(r"(\d+[smhdwSMHDW]?)+", text, re.ASCII):
+    if len(text) > 40 or not _TIME.fullmatch(text):
         return None
     factors = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
     parts = re.findall(r"(\d+)([a-zA-Z]?)", text)

@@ -124,5 +124,9 @@ def test_seconds(text: str, expected: int | None):
     assert parse_seconds(text) == expected
 
 
+def test_what_is_no_time_is_refused_at_once():
+    assert parse_seconds("1" * 39 + "!") is None
+
+
 def test_environment_is_not_shown():
     assert "hunter2" not in repr(LocalFacts(home="/", user="u", variables={"TOKEN": "hunter2"}))

@@ -1,0 +1,1 @@
+"""Settings of other programs to profiles, and profiles to theirs.  Pure."""

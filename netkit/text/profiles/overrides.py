@@ -1,0 +1,32 @@
+"""What a command line, or a call, says beyond a profile: it goes before what is saved."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from netkit.model import Keepalive, Profile, TunnelSpec
+
+
+def override(profile: Profile, said: TunnelSpec) -> TunnelSpec:
+    """Return the profile's tunnel with everything that ``said`` says.
+
+    What ``said`` leaves at its default is not said; its gateway does not count, and its forwards
+    take the place of all that the profile has.  Of ``said.keepalive`` all counts; see `keepalive`.
+    """
+    changes = {
+        each.name: value
+        for each in fields(TunnelSpec)
+        if each.name != "gateway" and (value := getattr(said, each.name)) != each.default
+    }
+    return replace(profile.tunnel, **changes)
+
+
+def keepalive(profile: Profile, interval: float | None, count: int | None) -> Keepalive | None:
+    """Return the keepalive where only one of its two numbers, or none, is said anew."""
+    saved = profile.tunnel.keepalive
+    if interval is None and count is None:
+        return saved
+    base = saved or Keepalive()
+    return Keepalive(
+        base.interval if interval is None else interval, base.count if count is None else count
+    )
