@@ -121,6 +121,13 @@ class BindError(NetkitError):
     default_code = "bind-failed"
 
 
+class DisplayError(NetkitError):
+    """The X server of this desktop cannot be lent: it is not there, or lets us not in."""
+
+    exit_code = 3
+    default_code = "display-failed"
+
+
 class RemoteForwardError(NetkitError):
     """The gateway refused to listen for us."""
 

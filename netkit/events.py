@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from netkit.model import Address, Endpoint, ForwardSpec, UnixPath
+from netkit.model import Address, Endpoint, ForwardSpec, UnixPath, X11Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,15 @@ class ForwardBound(Event):
 
     forward: ForwardSpec
     addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisplayLent(Event):
+    """X programs on the gateway show their windows at ``server`` here with this ``display``."""
+
+    display: str
+    server: str
+    trust: X11Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

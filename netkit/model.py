@@ -220,6 +220,7 @@ class Plan:
 
     hops: tuple[Hop, ...]
     forwards: tuple[ForwardSpec, ...] = ()
+    x11: X11Trust | None = None
     keepalive: Keepalive = field(default_factory=Keepalive)
     warnings: tuple[str, ...] = ()
 

@@ -1,7 +1,8 @@
 """A command run on the gateway: a session channel with an exec request (RFC 4254 section 6.5).
 
-No terminal, nothing on standard input.  Output is bounded, and so is every wait.  Many commands
-may run at once on one link, as far as the gateway allows sessions (sshd's MaxSessions).
+No terminal; standard input is what was given, which is short.  Output is bounded, and so is every
+wait.  Many commands may run at once on one link, as far as the gateway allows sessions (sshd's
+MaxSessions).
 """
 
 from __future__ import annotations
@@ -55,13 +56,13 @@ class Command:
         channel: where its output arrives; may be looked at meanwhile.
     """
 
-    def __init__(self, link: Link, command: str, *, kept: int = KEPT) -> None:
+    def __init__(self, link: Link, command: str, *, kept: int = KEPT, stdin: bytes = b"") -> None:
         self._began = time.monotonic()
         request = string(command)
 
         def first(channel: MemoryChannel) -> None:
             channel.ask("exec", request)
-            channel.say(b"", end=True)
+            channel.say(stdin, end=True)
 
         self.channel = MemoryChannel.open(link, "session", kept=kept, first=first)
 
@@ -114,9 +115,14 @@ class Command:
         )
 
 
-def run_command(link: Link, command: str, timeout: float, *, kept: int = KEPT) -> Executed:
-    """Run ``command`` and return what became of it; from any thread but the loop's."""
-    return Command(link, command, kept=kept).wait(timeout)
+def run_command(
+    link: Link, command: str, timeout: float, *, kept: int = KEPT, stdin: bytes = b""
+) -> Executed:
+    """Run ``command``, which reads ``stdin``, and return what became of it.
+
+    From any thread but the loop's.
+    """
+    return Command(link, command, kept=kept, stdin=stdin).wait(timeout)
 
 
 def _is_through(channel: MemoryChannel) -> bool:

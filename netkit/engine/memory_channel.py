@@ -1,8 +1,9 @@
 """A channel whose local side is this program: what it says and hears stays in memory.
 
 For questions rather than for traffic: commands, probes, knocks.  No socket and no descriptor is
-involved.  What is kept is bounded; a peer that goes on beyond that is closed upon.  Nothing here
-blocks the loop: its thread only notes what came, and those who want to know wait on a condition.
+involved.  What is kept is bounded; a peer that goes on beyond that is closed upon, unless the
+channel is ``paced``: then it waits until what came is taken.  Nothing here blocks the loop: its
+thread only notes what came, and those who want to know wait on a condition.
 """
 
 from __future__ import annotations
@@ -49,11 +50,18 @@ class MemoryChannel:
         told: the peer's requests that want no reply, the last of each kind.
         last: `time.monotonic` of the last data; 0 where there was none.
         on_data: called in the loop's thread after data came.
+        on_over: called in the loop's thread once nothing will come any more.
     """
 
     def __init__(
-        self, link: Link, *, kept: int = KEPT, changed: threading.Condition | None = None
+        self,
+        link: Link,
+        *,
+        kept: int = KEPT,
+        changed: threading.Condition | None = None,
+        paced: bool = False,
     ) -> None:
+        """With ``paced`` everything is kept, and the peer gets window for what `take` took."""
         self.link = link
         self.changed = changed or threading.Condition()
         self.state = "opening"
@@ -67,7 +75,9 @@ class MemoryChannel:
         self.told: dict[str, bytes] = {}
         self.last = 0.0
         self.on_data: Callable[[MemoryChannel], None] | None = None
+        self.on_over: Callable[[MemoryChannel], None] | None = None
         self._kept = kept
+        self._paced = paced
         self._channel: Channel | None = None
         self._unsent = b""
         self._at_open: Callable[[], None] | None = None
@@ -85,13 +95,14 @@ class MemoryChannel:
         kept: int = KEPT,
         changed: threading.Condition | None = None,
         first: Callable[[Self], None] | None = None,
+        paced: bool = False,
     ) -> Self:
         """Ask for a channel; ``first`` is called in the loop's thread once it is open.
 
         Channels that are waited for together share ``changed``.  A link that has ended makes it
         ``lost`` and raises nothing.
         """
-        made = cls(link, kept=kept, changed=changed)
+        made = cls(link, kept=kept, changed=changed, paced=paced)
         if first is not None:
             made._at_open = lambda: first(made)
 
@@ -134,6 +145,16 @@ class MemoryChannel:
     def is_over(self) -> bool:
         """Whether nothing will come any more."""
         return self.state not in ("opening", "open")
+
+    def take(self) -> tuple[bytes, bytes]:
+        """Take both streams' bytes out of a ``paced`` channel, and let the peer go on."""
+        with self.changed:
+            data, errors = bytes(self.data), bytes(self.errors)
+            self.data.clear()
+            self.errors.clear()
+        if data or errors:
+            self.link.loop.post(lambda: self._credit(len(data) + len(errors)))
+        return data, errors
 
     def send(self, data: bytes, *, end: bool = False) -> None:
         """Send ``data`` as the window allows, with ``end`` an EOF behind it."""
@@ -217,19 +238,23 @@ class MemoryChannel:
         """Take data of another stream."""
         self._take(self.errors if kind == STDERR else None, view)
 
+    def _credit(self, count: int) -> None:
+        if self._channel is not None and not self.is_over:
+            self.link.mux.taken(self._channel, count)
+
     def _take(self, into: bytearray | None, view: memoryview) -> None:
-        if self._channel is not None:
-            self.link.mux.taken(self._channel, len(view))
+        if not (self._paced and into is not None):
+            self._credit(len(view))
         with self.changed:
             room = self._kept - len(self.data) - len(self.errors)
-            if into is not None and room > 0:
-                into += view[:room]
+            if into is not None and (room > 0 or self._paced):
+                into += view if self._paced else view[:room]
             self.heard += len(view)
             self.last = time.monotonic()
             self.changed.notify_all()
         if self.on_data is not None:
             self.on_data(self)
-        if self.heard > HEARD:
+        if self.heard > HEARD and not self._paced:
             self.leave()
 
     def peer_eof(self) -> None:
@@ -268,6 +293,9 @@ class MemoryChannel:
             self._channel.user = None
         self.link.handshakes.discard(self)
         with self.changed:
-            if not self.is_over:
+            is_new = not self.is_over
+            if is_new:
                 self.state, self.text = state, text
             self.changed.notify_all()
+        if is_new and self.on_over is not None:
+            self.on_over(self)

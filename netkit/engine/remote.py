@@ -75,12 +75,17 @@ class Connecting:
 
 
 class RemoteForwards:
-    """All remote forwards of one link; everything but `request` is of the loop's thread."""
+    """All remote forwards of one link; everything but `request` is of the loop's thread.
+
+    Attributes:
+        on_x11: takes channels of type ``x11``; they are refused where nobody asked for any.
+    """
 
     def __init__(self, link: Link) -> None:
         self.link = link
         self.dialer = Dialer(link.loop)
         self.table: list[RemoteListener] = []
+        self.on_x11: Callable[[OpenRequest], None] | None = None
         link.on_open = self.open_request
         link.on_debug = self._debug
 
@@ -143,6 +148,7 @@ class RemoteForwards:
 
     def cancel_all(self) -> None:
         """Have the gateway stop listening and refuse what comes all the same; do not wait."""
+        self.on_x11 = None
         for listener in self.table:
             if not listener.cancelled:
                 listener.cancelled = True
@@ -211,6 +217,9 @@ class RemoteForwards:
         elif request.kind == "forwarded-streamlocal@openssh.com":
             listener = self._match(fields.text(limit=1024), 0)
             source = "unix"
+        elif request.kind == "x11" and self.on_x11 is not None:
+            self.on_x11(request)
+            return
         else:
             self.link.mux.refuse(request.channel, UNKNOWN_TYPE, "unknown channel type")
             return

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from netkit.engine import listeners
 from netkit.engine.dynamic import ProxyClient
@@ -52,6 +52,7 @@ from netkit.text.endpoints import check_host, parse_port
 from netkit.wire.messages import string, u32
 
 if TYPE_CHECKING:
+    from netkit.engine.remote import Accept
     from netkit.prompt import Prompter
 
 log = logging.getLogger("netkit.tunnel")
@@ -73,6 +74,16 @@ class Forward:
         return self.addresses[0]
 
 
+class Lending(Protocol):
+    """What lends a display to the gateway: `X11Session` or `X11Mapping`."""
+
+    def connected(self, link: Link, remotes: RemoteForwards) -> None:
+        """A link is up, and not asked for remote forwards yet; raises what is in the way."""
+
+    def accept(self, forward: ForwardSpec) -> Accept | None:
+        """Return what takes the channels of a remote forward; None: its own target does."""
+
+
 class Tunnel:
     """Forwards through a gateway, alive between `start` and `stop`.
 
@@ -87,8 +98,11 @@ class Tunnel:
         prompter: Prompter | None = None,
         password: str | None = None,
         observer: Callable[[Event], None] | None = None,
+        x11: Lending | None = None,
     ) -> None:
+        """``x11`` lends a display; without it the plan's ``x11`` is not carried out."""
         self.plan = plan
+        self._x11 = x11
         self._prompter = prompter
         self._password = password
         self._observer = observer
@@ -199,10 +213,13 @@ class Tunnel:
     def _ask_remotes(self) -> None:
         link = self._chain[-1].link
         self._remotes = RemoteForwards(link)
+        x11 = self._x11
+        if x11 is not None:
+            x11.connected(link, self._remotes)
         for spec in self.plan.forwards:
             if spec.kind is ForwardKind.REMOTE:
                 self._check_cancelled()
-                self._remotes.request(spec)
+                self._remotes.request(spec, accept=x11.accept(spec) if x11 is not None else None)
 
     def _accept(self) -> None:
         self._check_cancelled()
@@ -261,7 +278,8 @@ class Tunnel:
         Never hangs; may be called again, also while it runs, to hurry (``drain=0``).
         """
         self._cancelled.set()
-        if drain > 0 and not self._ended.is_set() and self._forwards:
+        has_flows = bool(self._forwards) or (self._x11 is not None and self._is_up)
+        if drain > 0 and not self._ended.is_set() and has_flows:
             self._drain(drain)
         if drain <= 0:
             self._hurry = True

@@ -56,7 +56,13 @@ def make_plan(spec: TunnelSpec, environment: Environment) -> Plan:
         warnings += _unsupported(spec, environment, step)
     forwards = _forwards(spec, steps[-1], warnings)
     keepalive = _keepalive(spec, steps[-1].options)
-    return Plan(hops=hops, forwards=forwards, keepalive=keepalive, warnings=tuple(warnings))
+    return Plan(
+        hops=hops,
+        forwards=forwards,
+        x11=spec.x11,
+        keepalive=keepalive,
+        warnings=tuple(warnings),
+    )
 
 
 def _forwards(spec: TunnelSpec, step: Step, warnings: list[str]) -> tuple[ForwardSpec, ...]:

@@ -18,9 +18,11 @@ from netkit.wire.compression import MAX_PAYLOAD, Compressor, Decompressor
 from netkit.wire.mux import ChannelRequest, Data, Eof, GlobalRequest, Mux, Opened, OpenRequest
 from netkit.wire.packets import MAX_PACKET_LENGTH, PacketReader
 from netkit.wire.proxy import NeedMore, ProxyServer, Request
+from netkit.wire.x11 import MAGIC_COOKIE, Passed, SetupGate, setup
 from support.fuzz import Target
 
 _MAX_CHANNELS = 8
+_COOKIE = bytes(range(16))
 
 
 class _OpenSeal:
@@ -127,6 +129,21 @@ def proxy(data: bytes) -> None:
         whole.succeeded()
 
 
+def x11_setup(data: bytes) -> None:
+    """The first packet of an X client, in pieces: without the cookie nothing goes through."""
+    gate = SetupGate(_COOKIE, b"R" * 16)
+    said = b""
+    for piece in _pieces(data):
+        said += piece
+        event = gate.receive(piece)
+        if isinstance(event, Passed):
+            assert _COOKIE in said
+            assert said.endswith(gate.leftover)
+        if not isinstance(event, NeedMore):
+            return
+        assert len(said) < 12 + 64 + 256
+
+
 def banner(data: bytes) -> None:
     """Whatever answers on a port that should be an SSH server's."""
     reader, identification = PacketReader(), Identification()
@@ -213,6 +230,15 @@ TARGETS = (
             b"GET http://host/path HTTP/1.1\r\nHost: host\r\nProxy-Authorization: x\r\n\r\n",
         ),
         words=(b"\r\n", b"HTTP/1.0", b"Host: ", b"[::1]", b"Content-Length: "),
+    ),
+    Target(
+        "x11_setup",
+        x11_setup,
+        (
+            _message(setup("<", MAGIC_COOKIE, _COOKIE) + b"more"),
+            _message(setup(">", MAGIC_COOKIE, bytes(16))),
+        ),
+        words=(MAGIC_COOKIE, _COOKIE),
     ),
     Target(
         "banner",

@@ -1,7 +1,7 @@
 """Private key files: what they are, whose they are, and unlocking them.
 
-`read_key_file` looks at a file without a passphrase: OpenSSH's format shows its public half in
-the clear, so a key can be offered first and unlocked only when the gateway wants it.
+`read_key_file` looks at a file without a passphrase: OpenSSH's format and PuTTY's show the public
+half in the clear, so a key can be offered first and unlocked only when the gateway wants it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from netkit.engine.transport.signatures import PrivateKey, public_blob
 from netkit.errors import KeyFileError, RemoteProtocolError
 from netkit.model import Fix
 from netkit.text.fingerprints import key_type
+from netkit.text.ppk_reading import is_ppk, parse_ppk
 from netkit.wire.messages import Fields
 
 MAX_KEY_FILE: Final = 64 * 1024
@@ -61,6 +62,8 @@ class PrivateKeyFile:
         Raises:
             KeyFileError: ``key-wrong-passphrase``, or the file cannot be used at all.
         """
+        if is_ppk(self.content):
+            return _usable(self.path, parse_ppk(self.content, str(self.path)).unlock(passphrase))
         secret = passphrase.encode() if self.encrypted and passphrase is not None else None
         openssh = _ARMOR.search(self.content) is not None
         load = load_ssh_private_key if openssh else load_pem_private_key
@@ -87,16 +90,12 @@ def read_key_file(path: Path) -> PrivateKeyFile | PublicKeyFile:
     """Read a file given as an identity and say what it is.
 
     Raises:
-        KeyFileError: with a code for each way to be of no use: ``key-missing``,
-            ``key-unreadable``, ``key-permissions``, ``key-is-ppk``, ``key-is-dsa``,
-            ``key-is-ssh2``, ``key-needs-agent``, ``key-unsupported``, ``key-not-recognised``.
+        KeyFileError: as `look_at` does, and ``key-missing``, ``key-unreadable``,
+            ``key-permissions``.
     """
-    content, protected = _read(path)
-    _refuse_foreign(path, content)
-    public = parse_public_line(content)
-    if public:
-        return PublicKeyFile(path, public)
-    if b"PRIVATE KEY" in content and not protected:
+    content, protected = read_content(path)
+    file = look_at(path, content)
+    if isinstance(file, PrivateKeyFile) and not protected:
         raise _fault(
             path,
             "can be read by other users",
@@ -104,27 +103,18 @@ def read_key_file(path: Path) -> PrivateKeyFile | PublicKeyFile:
             cause="a key that others can read proves nothing, so it is not used (as in ssh)",
             fix=Fix(("chmod", "600", str(path))),
         )
-    armored = _ARMOR.search(content)
-    if armored:
-        return _openssh(path, content, armored[1])
-    pem = _PEM.search(content)
-    if pem:
-        return _pem(path, content, pem[1] or b"")
-    raise _garbage(path, "it holds none of the formats OpenSSH, PEM, PKCS#8")
+    return file
 
 
-def _refuse_foreign(path: Path, content: bytes) -> None:
-    """Raise for the key formats of other programs."""
-    if content.startswith(b"PuTTY-User-Key-File-"):
-        out = path.with_suffix("")
-        target = str(out if out != path else path.with_name(path.name + "_openssh"))
-        raise _fault(
-            path,
-            "is a PuTTY key",
-            "key-is-ppk",
-            cause="PuTTY's format is its own; convert it once",
-            fix=Fix(("puttygen", str(path), "-O", "private-openssh", "-o", target)),
-        )
+def look_at(path: Path, content: bytes) -> PrivateKeyFile | PublicKeyFile:
+    """Say what the content of a key file is; ``path`` is for messages.
+
+    Raises:
+        KeyFileError: with a code for each way to be of no use: ``key-is-dsa``, ``key-is-ssh2``,
+            ``key-needs-agent``, ``key-unsupported``, ``key-not-recognised``.
+    """
+    if len(content) > MAX_KEY_FILE:
+        raise _garbage(path, f"it is longer than {MAX_KEY_FILE} bytes")
     if content.startswith((b"---- BEGIN SSH2", b"SSH PRIVATE KEY FILE FORMAT 1.1")):
         raise _fault(
             path,
@@ -132,6 +122,21 @@ def _refuse_foreign(path: Path, content: bytes) -> None:
             "key-is-ssh2",
             fix=Fix(("ssh-keygen", "-i", "-f", str(path))),
         )
+    if is_ppk(content):
+        ppk = parse_ppk(content, str(path))
+        if not ppk.encrypted:
+            _usable(path, ppk.unlock())  # its MAC shows at once whether it is whole
+        return PrivateKeyFile(path, ppk.public, ppk.encrypted, content)
+    public = parse_public_line(content)
+    if public:
+        return PublicKeyFile(path, public)
+    armored = _ARMOR.search(content)
+    if armored:
+        return _openssh(path, content, armored[1])
+    pem = _PEM.search(content)
+    if pem:
+        return _pem(path, content, pem[1] or b"")
+    raise _garbage(path, "it holds none of the formats OpenSSH, PEM, PKCS#8, PuTTY")
 
 
 def parse_public_line(content: bytes) -> bytes:
@@ -149,14 +154,19 @@ def parse_public_line(content: bytes) -> bytes:
 def read_public(path: Path) -> bytes:
     """Return the blob in a ``.pub`` or ``-cert.pub`` file; empty when there is none to be had."""
     try:
-        content, _ = _read(path)
+        content, _ = read_content(path)
     except KeyFileError:
         return b""
     return parse_public_line(content)
 
 
-def _read(path: Path) -> tuple[bytes, bool]:
-    """Return the content, and whether only the owner can read the file."""
+def read_content(path: Path) -> tuple[bytes, bool]:
+    """Return the content, and whether only the owner can read the file.
+
+    Raises:
+        KeyFileError: ``key-missing``, ``key-unreadable``; ``key-not-recognised`` where it is
+            longer than `MAX_KEY_FILE`.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         # non-blocking, so that a FIFO does not hold the login up

@@ -39,6 +39,11 @@ def test_both_streams_and_the_status(link):
     assert not done.cut
 
 
+def test_what_it_reads(link):
+    done = run_command(link, "cat; echo end", 20, stdin=b"words\n" * 1000)
+    assert done.stdout == b"words\n" * 1000 + b"end\n"
+
+
 def test_standard_input_is_empty(link):
     assert run_command(link, "cat; echo end", 20).stdout == b"end\n"
 

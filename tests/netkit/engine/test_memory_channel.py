@@ -279,3 +279,48 @@ def test_window(pair):
     wait_until(lambda: taken == [100, 50, -1])
     near.close()
     assert pair.is_idle()
+
+
+def test_paced(pair):
+    """Everything is kept, and no more comes than the window before it is taken."""
+    far = Far(pair)
+    near = MemoryChannel.open(pair.near, "session", kept=1, paced=True)
+    near.wait_open(soon())
+    size = near._channel.window.size
+    far.channel().send(bytes(size + 1000), end=True)
+    assert near.wait(lambda c: c.heard == size, soon())
+    assert not near.eof
+    assert near.take() == (bytes(size), b"")
+    assert near.take() == (b"", b"")
+    assert near.wait(lambda c: c.eof, soon())
+    assert near.take() == (bytes(1000), b"")
+    near.close()
+    assert pair.is_idle()
+
+
+def test_paced_for_longer_than_a_channel_is_heard(pair, monkeypatch):
+    monkeypatch.setattr(memory_channel, "HEARD", 10)
+    far = Far(pair)
+    near = MemoryChannel.open(pair.near, "session", paced=True)
+    near.wait_open(soon())
+    far.channel().send(bytes(100), end=True)
+    assert near.wait(lambda c: c.eof, soon())
+    assert near.take() == (bytes(100), b"")
+    near.close()
+
+
+@pytest.mark.parametrize("how", ["closed", "lost"])
+def test_end_is_told_once(pair, how):
+    far = Far(pair)
+    near = MemoryChannel.open(pair.near, "x")
+    near.wait_open(soon())
+    ends = []
+    near.on_over = lambda channel: ends.append(channel.state)
+    if how == "closed":
+        far.channel().close()
+    else:
+        pair.near.stop()
+    assert near.wait(lambda c: c.state == how, soon()) or near.state == how
+    wait_until(lambda: ends)
+    near.close()
+    assert ends == [how]

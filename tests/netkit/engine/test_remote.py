@@ -173,6 +173,19 @@ class TestIncoming:
             assert outcome(sock) == "reset"
         assert given == [("forwarded-tcpip", "192.0.2.1:5000")]
 
+    def test_x11_is_given_to_who_asked(self, gateway):
+        given = []
+
+        def take(request) -> None:
+            given.append((request.kind, request.data))
+            gateway.pair.near.mux.refuse(request.channel, 4, "seen")
+
+        gateway.remotes.on_x11 = take
+        data = string("127.0.0.1") + u32(5000)
+        with gateway.connect("x11", data) as sock:
+            assert outcome(sock) == "reset"
+        assert given == [("x11", data)]
+
     @pytest.mark.parametrize(
         ("kind", "data"),
         [

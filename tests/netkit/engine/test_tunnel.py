@@ -15,7 +15,7 @@ from netkit.errors import (
     OpenError,
     RemoteForwardError,
 )
-from netkit.events import Connecting, FlowOpened, ForwardBound, LinkDown, LinkUp, State
+from netkit.events import Connecting, FlowOpened, ForwardBound, LinkDown, LinkUp, State, Stopping
 from netkit.model import Endpoint, Hop, Plan, UnixPath
 from netkit.wire import messages as wire
 from support import targets, tunnels
@@ -129,6 +129,52 @@ class TestFailure:
         run.tunnel.stop()
         with pytest.raises(GatewayUnreachableError):
             run.tunnel.start()
+
+
+class Lent:
+    """Notes what a tunnel tells whoever lends a display."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.told: list[object] = []
+        self._fails = fails
+
+    def connected(self, link, remotes) -> None:
+        self.told.append((link.authenticated, len(remotes.table)))
+        remotes.on_x11 = lambda request: link.mux.refuse(request.channel, 1, "seen")
+        if self._fails:
+            raise RemoteForwardError("no display")
+
+    def accept(self, forward):
+        self.told.append(forward)
+
+
+class TestX11:
+    """A display that is lent; what is done with it is tested with the engine's x11 modules."""
+
+    def test_is_asked_for_before_remote_forwards(self, server):
+        lent = Lent()
+        forward = remote(TARGET, Endpoint("", 6001))
+        run = tunnels.make(server.hop(), forwards=[local(TARGET), forward], x11=lent)
+        with pytest.raises(RemoteForwardError):  # such is this server
+            run.tunnel.start()
+        assert lent.told == [(True, 0), forward]
+
+    def test_nobody_is_let_in_while_it_stops(self, server):
+        with tunnel(server.hop(), forwards=[local(TARGET)], x11=Lent()) as run:
+            assert run.remotes.on_x11 is not None
+            run.tunnel.stop(0.1)
+            assert run.remotes.on_x11 is None
+
+    def test_failure_undoes_everything(self, server):
+        run = tunnels.make(server.hop(), forwards=[local(TARGET)], x11=Lent(fails=True))
+        with pytest.raises(RemoteForwardError):
+            run.tunnel.start()
+        assert run.tunnel.ended
+
+    def test_alone_it_is_drained_as_forwards_are(self, server):
+        with tunnel(server.hop(), x11=Lent()) as run:
+            run.tunnel.stop(1)
+            assert run.events.of(Stopping)
 
 
 class TestUse:

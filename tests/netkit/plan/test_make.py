@@ -13,6 +13,7 @@ from netkit.model import (
     Keepalive,
     Plan,
     TunnelSpec,
+    X11Trust,
 )
 from netkit.plan import Environment, make_plan
 from netkit.text.forwards import parse_forward
@@ -59,6 +60,19 @@ def test_plain():
     assert made.forwards == (forward("-L 8080:db:80"),)
     assert made.keepalive == Keepalive(30.0, 3)
     assert made.warnings == ()
+
+
+@pytest.mark.parametrize("trust", [None, *X11Trust])
+def test_x11_is_what_was_asked_for_and_not_what_ssh_config_says(trust):
+    """-X means untrusted whatever a distribution has made of ForwardX11Trusted."""
+    options = {"forwardx11": ("yes",), "forwardx11trusted": ("yes",)}
+    environment = Environment(
+        local=LocalFacts(home="/home/me", user="me"),
+        hosts={GW: {**DEFAULTS, **options}},
+        defaults=DEFAULTS,
+    )
+    made = make_plan(TunnelSpec(gateway=GW, x11=trust), environment)
+    assert made.x11 is trust
 
 
 def test_hops_in_order_each_with_its_own_options():

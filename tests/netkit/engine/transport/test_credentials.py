@@ -11,6 +11,7 @@ from netkit.errors import AuthenticationError, KeyFileError
 from support.agent import Agent
 from support.login import b64, certified, fails, logged_in, sshd_hop
 from support.prompts import Person
+from support.putty_keys import ppk
 from support.scripted_server import ScriptedServer
 from support.sshd import Sshd, make_key, public_line
 
@@ -74,6 +75,30 @@ def test_encrypted_key_asks_for_its_passphrase(sshd, tmp_path, options):
     person = Person(["wrong", "open sesame"])
     with logged_in(sshd_hop(sshd, identities=(key,)), sshd.pipe(), prompter=person):
         assert person.asked == [f"Enter passphrase for key '{key}': "] * 2
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_putty_key_asks_for_its_passphrase_when_it_is_wanted(sshd, tmp_path, version):
+    key = make_key(tmp_path / "key")
+    path = ppk(key, tmp_path / "key.ppk", version=version, passphrase="open sesame")
+    person = Person(["wrong", "open sesame"])
+    error = fails(sshd_hop(sshd, identities=(path,)), sshd.pipe(), prompter=person)
+    assert (person.asked, error.code) == ([], "authentication-failed")
+    sshd.authorized_keys.write_text(public_line(key))
+    with logged_in(sshd_hop(sshd, identities=(path,)), sshd.pipe(), prompter=person):
+        assert person.asked == [f"Enter passphrase for key '{path}': "] * 2
+
+
+def test_damaged_putty_key_is_named(sshd, tmp_path):
+    path = ppk(sshd.client_key, tmp_path / "key.ppk", passphrase="right")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Comment: ", b"Comment: x"))
+    error = fails(sshd_hop(sshd, identities=(path,)), sshd.pipe(), prompter=Person(["right"]))
+    assert (error.code, error.summary.split()[0]) == ("key-wrong-passphrase", str(path))
+    path.write_bytes(content[:200])
+    error = fails(sshd_hop(sshd, identities=(path,)), sshd.pipe())
+    assert error.code == "key-not-recognised"
+    assert error.cause.startswith("line 8: ")
 
 
 def test_no_passphrase_is_asked_for_a_key_the_gateway_does_not_want(sshd, tmp_path):

@@ -16,7 +16,7 @@ from netkit.engine.transport import keys
 from netkit.engine.transport.keys import PrivateKeyFile, PublicKeyFile, read_key_file
 from netkit.engine.transport.signatures import public_blob
 from netkit.errors import KeyFileError
-from support.peers import require
+from support.putty_keys import ppk
 from support.sshd import make_key
 
 FORMATS = [(), ("-m", "PEM"), ("-m", "PKCS8")]
@@ -88,6 +88,35 @@ class TestFormats:
         assert read_key_file(Path(f"{path}.pub")) == PublicKeyFile(Path(f"{path}.pub"), blob(path))
 
 
+class TestPutty:
+    @pytest.mark.parametrize("version", [2, 3])
+    @pytest.mark.parametrize("passphrase", ["", "pässword"])
+    def test_is_read_and_shows_its_public_half(self, tmp_path, version, passphrase):
+        key = make_key(tmp_path / "key")
+        file = private(ppk(key, tmp_path / "mine.ppk", version=version, passphrase=passphrase))
+        assert (file.public, file.encrypted) == (blob(key), bool(passphrase))
+        assert public_blob(file.unlock(passphrase or None)) == blob(key)
+
+    def test_wrong_passphrase(self, tmp_path):
+        key = make_key(tmp_path / "key")
+        file = private(ppk(key, tmp_path / "mine.ppk", passphrase="right"))
+        with pytest.raises(KeyFileError) as caught:
+            file.unlock("wrong")
+        assert caught.value.code == "key-wrong-passphrase"
+
+    def test_changed_files_are_told_before_anything_is_offered(self, tmp_path):
+        path = ppk(make_key(tmp_path / "key"), tmp_path / "mine.ppk")
+        write(path, path.read_bytes().replace(b"Comment: key", b"Comment: kez"))
+        error = fault(path)
+        assert error.code == "key-not-recognised"
+        assert "MAC" in error.cause
+
+    def test_open_to_others(self, tmp_path):
+        path = ppk(make_key(tmp_path / "key"), tmp_path / "mine.ppk")
+        path.chmod(0o644)
+        assert fault(path).code == "key-permissions"
+
+
 class TestFaults:
     def test_missing(self, tmp_path):
         assert fault(tmp_path / "none").code == "key-missing"
@@ -119,18 +148,6 @@ class TestFaults:
         path.chmod(0o640)
         read_key_file(path)
 
-    @pytest.mark.parametrize("version", ["2", "3"])
-    def test_putty_key_and_its_fix(self, tmp_path, version):
-        puttygen = require("puttygen")
-        key = make_key(tmp_path / "key")
-        ppk = tmp_path / "mine.ppk"
-        argv = [puttygen, key, "-O", "private", "--ppk-param", f"version={version}", "-o", ppk]
-        subprocess.run(argv, check=True)
-        error = fault(ppk)
-        assert error.code == "key-is-ppk"
-        subprocess.run(error.fixes[0].argv, check=True)
-        assert private(tmp_path / "mine").public == blob(key)
-
     @pytest.mark.parametrize(
         ("content", "code"),
         [
@@ -141,6 +158,10 @@ class TestFaults:
             (b"-----BEGIN DSA PRIVATE KEY-----\nAAAA\n", "key-is-dsa"),
             (b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n", "key-is-ssh2"),
             (b"SSH PRIVATE KEY FILE FORMAT 1.1\n\0", "key-is-ssh2"),
+            (b"PuTTY-User-Key-File-3: ssh-ed25519\n", "key-not-recognised"),
+            (b"PuTTY-User-Key-File-2: ssh-dss\n", "key-is-dsa"),
+            (b"PuTTY-User-Key-File-3: ssh-ed448\n", "key-unsupported"),
+            (b"PuTTY-User-Key-File-1: ssh-rsa\n", "key-unsupported"),
             (b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END", "key-not-recognised"),
             (
                 b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
