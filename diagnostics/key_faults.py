@@ -78,7 +78,9 @@ def fault_of(view: KeyView, held: frozenset[str]) -> str:
         return code if code in _WORDS else DAMAGED
     if public is not None and facts.fingerprint and public.fingerprint != facts.fingerprint:
         return MISMATCH
-    return SHORT if facts.key_type == "ssh-rsa" and 0 < facts.bits < SHORT_RSA else ""
+    if facts.key_type == "ssh-rsa" and 0 < facts.bits < SHORT_RSA:
+        return SHORT
+    return PUTTY if view.form.form == "ppk" else ""
 
 
 def words_for(code: str, view: KeyView, os: str) -> Words:
@@ -141,18 +143,16 @@ def _putty(view: KeyView, os: str) -> Words:
     path = view.facts.path
     out = path[:-4] if path.lower().endswith(".ppk") and len(path) > 4 else f"{path}_openssh"
     version = f" (version {view.form.version})" if view.form.version else ""
+    undo = ("cmd", "/c", "del", out) if os == "windows" else ("rm", out)
     convert = Fix(
-        ("puttygen", path, "-O", "private-openssh", "-o", out),
-        note="converts it; puttygen is in the package putty-tools or putty",
+        ("netkit", "key", "convert", path, "--to", "openssh", "-o", out),
+        note="writes a copy that ssh reads too; the passphrase and the public half stay",
         persistent=True,
-        undo=("rm", out),
+        undo=undo,
     )
-    if os == "windows":
-        note = "then Conversions, Export OpenSSH key"
-        convert = Fix(("puttygen", path), note=note, persistent=True)
     return Words(
-        f"The key {_path(view)} is a PuTTY key{version}, which only PuTTY can read",
-        "Convert it once, and name the new file; the passphrase and the public half stay.",
+        f"The key {_path(view)} is a PuTTY key{version}: netkit reads it, ssh does not",
+        "For netkit nothing needs to be done. ssh, scp, git and rsync want OpenSSH's format.",
         (convert,),
     )
 

@@ -49,7 +49,6 @@ KEY_FAULTS = (
     "key-missing",
     "key-unreadable",
     "key-permissions",
-    "key-is-ppk",
     "key-is-dsa",
     "key-is-ssh2",
     "key-is-public",

@@ -87,9 +87,12 @@ def _severity(
     view: KeyView, code: str, faults: list[tuple[KeyView, str]], held: frozenset[str]
 ) -> Severity:
     """A useless key is an error where somebody named it, or a gateway has no other one."""
+    if code == k.PUTTY:
+        return Severity.INFO
     if code in _WEAK_ONLY:
         return Severity.WARNING
-    others = any(other.hop == view.hop and fault in ("", *_WEAK_ONLY) for other, fault in faults)
+    usable = ("", k.PUTTY, *_WEAK_ONLY)
+    others = any(other.hop == view.hop and fault in usable for other, fault in faults)
     needed = bool(view.hop) and not others and not held
     return Severity.ERROR if view.named or needed else Severity.WARNING
 
@@ -152,7 +155,7 @@ CHECK = Check(
         Kind(k.MISSING, "a key that is named does not exist"),
         Kind(k.UNREADABLE, "a key cannot be read"),
         Kind(k.PERMISSIONS, "a key can be read by other users"),
-        Kind(k.PUTTY, "a key is in PuTTY's format"),
+        Kind(k.PUTTY, "a key is in PuTTY's format, which netkit reads and ssh does not"),
         Kind(k.SSH2, "a key is in the format of ssh.com or protocol 1"),
         Kind(k.DSA, "a key is of the type DSA, which servers no longer accept"),
         Kind(k.SHORT, "an RSA key is short"),

@@ -58,7 +58,11 @@ class Protocol:
 
 
 SOCKS = Way("netkit forward -D 1080 {gateway}", "a SOCKS proxy reaches every address over TCP")
-VPN = Way("", "a VPN carries it, such as WireGuard or, as root on both sides, ssh -w")
+VPN = Way(
+    "",
+    "a VPN carries it, such as WireGuard or, as root on both sides, ssh -w; netkit advise says "
+    "which one fits",
+)
 
 
 def udp(

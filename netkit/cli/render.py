@@ -181,6 +181,8 @@ def plan_lines(plan: Plan) -> list[str]:
     for number, hop in enumerate(plan.hops, start=1):
         lines += _hop_lines(hop, number, len(plan.hops))
     lines += [f"  forward {_route(forward)}" for forward in plan.forwards]
+    if plan.x11 is not None:
+        lines.append(f"  show X programs of the gateway here ({plan.x11.value})")
     beat = plan.keepalive
     lines.append(
         f"  end when the gateway is silent for {beat.interval * beat.count:g} s"

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from diagnostics.system import System
+    from netkit.desktop.display import LocalDisplay
+    from netkit.engine.tunnel import Lending
+    from netkit.engine.x11 import XServer
     from netkit.errors import NetkitError
     from netkit.events import Event
-    from netkit.model import Address, Endpoint, ForwardSpec, Plan, TunnelSpec
+    from netkit.model import Address, Endpoint, ForwardSpec, Plan, TunnelSpec, X11Trust
     from netkit.prompt import Prompter
     from netkit.text.networks import Timeout
 
@@ -61,6 +64,7 @@ class TunnelMaker(Protocol):
         prompter: Prompter | None,
         password: str | None,
         observer: Observer | None,
+        x11: Lending | None = None,
     ) -> TunnelLike: ...
 
 
@@ -105,10 +109,11 @@ def _tunnel(
     prompter: Prompter | None,
     password: str | None,
     observer: Observer | None,
+    x11: Lending | None = None,
 ) -> TunnelLike:
     from netkit.engine.tunnel import Tunnel
 
-    return Tunnel(plan, prompter=prompter, password=password, observer=observer)
+    return Tunnel(plan, prompter=prompter, password=password, observer=observer, x11=x11)
 
 
 def _gateway(
@@ -145,6 +150,18 @@ def _machine(
     return RealSystem(GatewayExaminer(spec, prompter=prompter, password=password), progress)
 
 
+def _display(trust: X11Trust) -> LocalDisplay:
+    from netkit.desktop.display import find
+
+    return find(trust)
+
+
+def _where() -> XServer:
+    from netkit.desktop.display import where
+
+    return where()
+
+
 def _recall(plan: Plan) -> Timeout | None:
     from netkit.cli.keepalive import recall
 
@@ -160,3 +177,5 @@ class Services:
     gateway: GatewayMaker = _gateway
     machine: MachineMaker = _machine
     recall: Callable[[Plan], Timeout | None] = _recall
+    display: Callable[[X11Trust], LocalDisplay] = _display
+    where: Callable[[], XServer] = _where

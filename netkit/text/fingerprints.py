@@ -31,6 +31,12 @@ def sha256_fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
+def md5_fingerprint(blob: bytes) -> str:
+    """Return ``MD5:`` and the digest as sixteen pairs, as before OpenSSH 6.8 and in PuTTY."""
+    digest = hashlib.md5(blob, usedforsecurity=False).hexdigest()
+    return "MD5:" + ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+
+
 def key_type(blob: bytes) -> str:
     """Return the key type named in a key's wire form; empty when there is none.
 

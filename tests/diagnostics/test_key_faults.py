@@ -16,6 +16,7 @@ from diagnostics.key_faults import KeyView, fault_of, words_for
 from diagnostics.parsers import key_forms, public_keys
 from diagnostics.ssh import KeyFileFacts
 from diagnostics.system import FileStat
+from netkit.cli.main import run as netkit
 from netkit.doctor.credentials import look_at_key
 from support.any_values import any_of
 from support.peers import require
@@ -75,9 +76,12 @@ def test_a_putty_key_and_its_cure(tmp_path: Path):
     assert fault_of(found, NOBODY) == k.PUTTY
     words = words_for(k.PUTTY, found, "linux")
     assert "PuTTY key (version 3)" in words.title
-    run((puttygen, *words.fixes[0].argv[1:]))
+    (fix,) = words.fixes
+    assert netkit(fix.argv[1:]) == 0
     assert fault_of(view(tmp_path / "id"), NOBODY) == ""
-    assert words_for(k.PUTTY, found, "windows").fixes[0].argv == ("puttygen", str(path))
+    run(fix.undo)
+    assert not (tmp_path / "id").exists()
+    assert words_for(k.PUTTY, found, "windows").fixes[0].undo[:3] == ("cmd", "/c", "del")
     other = replace(found, facts=replace(found.facts, path="/k"), form=key_forms.KeyForm("ppk"))
     assert words_for(k.PUTTY, other, "linux").fixes[0].argv[-1] == "/k_openssh"
 

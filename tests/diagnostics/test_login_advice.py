@@ -29,7 +29,7 @@ SECRET = replace(BASE, login=replace(LOGIN, methods=("publickey", "password")))
 
 
 def say(kind: str, tried: Tried | None = None, given: Approach = BASE, *others: str) -> Advice:
-    tried = tried or Tried((KEY,), (KEY,), ((KEY, "denied"),), (("key-is-ppk", f"{FILE} is"),))
+    tried = tried or Tried((KEY,), (KEY,), ((KEY, "denied"),), (("key-is-ssh2", f"{FILE} is"),))
     return advise(kind, Refusal(given, others), tried)
 
 
@@ -104,7 +104,7 @@ def test_a_locked_key_is_named():
 
 
 def test_keys_of_no_use_are_told():
-    login = replace(LOGIN, error_code="key-is-ppk", error=f"{FILE} is a PuTTY key")
+    login = replace(LOGIN, error_code="key-is-ssh2", error=f"{FILE} is a key of ssh.com")
     assert FILE in say(r.UNUSABLE, Tried(), replace(BASE, login=login)).title
     assert "x is odd" in say(r.UNUSABLE, Tried(faults=(("key-odd", "x is odd"),))).title
 

@@ -42,8 +42,8 @@ def kind(code: str, *attempts: Attempt, **words: Any) -> str:
         ((attempt("the SSH agent would not sign: denied"),), ("publickey",), r.WOULD_NOT_SIGN),
         ((attempt("key-encrypted"), REFUSED), ("publickey",), r.LOCKED),
         ((attempt("key-wrong-passphrase"),), ("publickey",), r.PASSPHRASE),
-        ((attempt("key-is-ppk"),), ("publickey",), r.UNUSABLE),
-        ((attempt("key-is-ppk"), REFUSED), ("publickey",), r.NOT_AUTHORIZED),
+        ((attempt("key-is-ssh2"),), ("publickey",), r.UNUSABLE),
+        ((attempt("key-is-ssh2"), REFUSED), ("publickey",), r.NOT_AUTHORIZED),
         ((attempt("it died", "the SSH agent"),), ("publickey",), r.NO_KEY),
         ((attempt("'Code:' was not answered", "x", "keyboard-interactive"),), ("password",),
          r.UNANSWERED),
@@ -98,9 +98,9 @@ def test_what_netkit_itself_says():
 
 
 def test_causes_in_other_checks():
-    tried = Tried(faults=(("key-is-ppk", "x"), ("bad-certificate", "y")))
+    tried = Tried(faults=(("key-is-ssh2", "x"), ("bad-certificate", "y")))
     login = Login(error_code="key-permissions")
-    assert causes(r.UNUSABLE, login, tried) == ("key-permissions", "key-is-ppk")
+    assert causes(r.UNUSABLE, login, tried) == ("key-permissions", "key-is-ssh2")
     assert causes(r.LOCKED, login, tried) == ("agent-dead", "agent-failed")
     assert causes(r.NOT_AUTHORIZED, login, tried) == ()
 

@@ -20,6 +20,7 @@ from netkit.model import (
     Keepalive,
     TunnelSpec,
 )
+from support.profiles import OFFICE
 from support.sshd import Sshd
 
 
@@ -238,3 +239,39 @@ def test_a_refused_login_is_raised_by_the_call(sshd):
     sshd.authorized_keys.write_text("")
     with pytest.raises(AuthenticationError):
         netkit.open_tunnel("gw", config_file=config(sshd))
+
+
+class TestProfile:
+    @pytest.fixture(autouse=True)
+    def _file(self, monkeypatch, tmp_path):
+        path = tmp_path / "profiles.toml"
+        path.write_text(OFFICE)
+        monkeypatch.setenv("NETKIT_PROFILES", str(path))
+        monkeypatch.setattr("netkit.secrets.recall", {"office": "hush"}.get)
+
+    def test_it_is_all_there_is_to_say(self, specs):
+        netkit.open_tunnel(profile="office")
+        assert specs[0].gateway == Gateway("gw.example", "me", 2222)
+        assert [str(each) for each in specs[0].forwards] == ["127.0.0.2:3389:desktop:3389", "1080"]
+        assert FakeTunnel.made.password == "hush"
+
+    def test_what_is_said_goes_before(self, specs):
+        netkit.open_tunnel(profile="office", forwards=["0:db:1"], compression=True, password="x")
+        assert [str(each) for each in specs[0].forwards] == ["0:db:1"]
+        assert specs[0].compression
+        assert FakeTunnel.made.password == "x"
+
+    @pytest.mark.parametrize("more", [{"gateway": "other"}, {"user": "you"}, {"port": 1}])
+    def test_another_login_does_not_get_the_password(self, specs, more):
+        netkit.open_tunnel(profile="office", **more)
+        assert specs[0].gateway.host == more.get("gateway", "gw.example")
+        assert len(specs[0].forwards) == 2
+        assert FakeTunnel.made.password is None
+
+    def test_unknown(self, specs):
+        with pytest.raises(UsageError, match="there is no profile 'x'"):
+            netkit.open_tunnel(profile="x")
+
+    def test_neither_gateway_nor_profile(self, specs):
+        with pytest.raises(UsageError, match="gateway cannot be None"):
+            netkit.open_tunnel()

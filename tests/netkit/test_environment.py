@@ -366,3 +366,28 @@ def test_match_exec_without_a_shell(config: Callable[[str], Path], monkeypatch: 
     monkeypatch.setenv("SHELL", "/no/shell")
     with pytest.raises(ConfigError, match="cannot be run"):
         read(config("Match exec x\n Port 5\n"), "none")
+
+
+class TestAliases:
+    def test_names_of_all_files_in_order(self, config: Callable[[str], Path], tmp_path: Path):
+        (tmp_path / "more1").write_text("Host inc gw\n")
+        (tmp_path / "more1").chmod(0o600)
+        path = config(
+            f"Include {tmp_path}/more* {tmp_path}/absent\nHost gw *.example !not\nHost db\n"
+        )
+        assert environment.config_aliases(path) == ("gw", "db", "inc")
+
+    def test_of_the_user(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(environment, "_system_directory", lambda: tmp_path / "etc")
+        folder = tmp_path / ".ssh"
+        folder.mkdir()
+        (folder / "config").write_text("Host gw\nInclude conf.d/*\n")
+        (folder / "conf.d").mkdir()
+        (folder / "conf.d/a").write_text("Host db\nInclude ~/.ssh/config\n")
+        for file in (folder / "config", folder / "conf.d/a"):
+            file.chmod(0o600)
+        assert environment.config_aliases(home=tmp_path) == ("gw", "db")
+
+    def test_a_file_that_cannot_be_read(self, tmp_path: Path):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            environment.config_aliases(tmp_path / "absent")

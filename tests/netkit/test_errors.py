@@ -49,6 +49,7 @@ def test_codes_are_kebab_case_and_their_own(error: type[NetkitError]) -> None:
         (errors.AuthenticationError, 6),
         (errors.KeyFileError, 6),
         (errors.BindError, 7),
+        (errors.DisplayError, 3),
         (errors.RemoteForwardError, 8),
     ],
 )

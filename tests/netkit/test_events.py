@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from netkit import events as e
-from netkit.model import Endpoint, Fix, ForwardKind, ForwardSpec, HostKeyPolicy, UnixPath
+from netkit.model import Endpoint, Fix, ForwardKind, ForwardSpec, HostKeyPolicy, UnixPath, X11Trust
 
 FORWARD = ForwardSpec(
     ForwardKind.LOCAL, Endpoint("127.0.0.2", 3389), Endpoint("ts", 3389), text="-L 3389:ts:3389"
@@ -40,6 +40,7 @@ EVENTS = [
     flow_closed(),
     e.LinkDown(gateway="gw", code="stopped", reason=""),
     e.Stopping(flows=3, seconds=5.0),
+    e.DisplayLent(display="localhost:10.0", server=":0", trust=X11Trust.TRUSTED),
 ]
 
 

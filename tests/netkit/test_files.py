@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from netkit.errors import UsageError
-from netkit.files import read_bounded, write_private
+from netkit.files import at_home, read_bounded, write_private
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -57,3 +58,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_private(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_home_directory(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert at_home(Path("~/key")) == Path("/home/me/key")
+    assert at_home(Path("/key")) == Path("/key")
+    assert at_home(Path("~nobody-of-that-name/key")) == Path("~nobody-of-that-name/key")

@@ -48,8 +48,9 @@ class FakeTunnel:
     started: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def __call__(self, plan, *, prompter, password, observer):
+    def __call__(self, plan, *, prompter, password, observer, x11=None):
         self.plan, self.prompter, self.password, self.observer = plan, prompter, password, observer
+        self.x11 = x11
         return self
 
     @property
@@ -85,7 +86,7 @@ def bound(address: Address) -> Address:
 def plan_of(spec: TunnelSpec) -> Plan:
     """Return a plan without reading anything of this machine."""
     hop = Hop(alias=spec.gateway.host, host=spec.gateway.host, port=spec.port or 22, user="me")
-    return Plan(hops=(hop,), forwards=spec.forwards)
+    return Plan(hops=(hop,), forwards=spec.forwards, x11=spec.x11)
 
 
 @dataclass(frozen=True)

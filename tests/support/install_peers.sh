@@ -14,7 +14,7 @@ peers=(
     freerdp2-x11=xfreerdp freerdp2-shadow-x11=freerdp-shadow-cli winpr-utils=winpr-hash
     dovecot-pop3d=dovecot inetutils-telnetd=telnetd lsof=lsof iputils-ping=ping
     inetutils-telnet=telnet vsftpd=vsftpd x11-apps=xeyes desktop-file-utils=desktop-file-validate
-    openvpn=openvpn wireguard-tools=wg-quick strongswan-swanctl=swanctl
+    openvpn=openvpn wireguard-tools=wg-quick strongswan-swanctl=swanctl openssl=openssl
 )
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 

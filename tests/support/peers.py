@@ -48,6 +48,7 @@ PEERS = {
     "ip": Peer(("ip",), "iproute2"),
     "lsof": Peer(("lsof",), "lsof"),
     "nft": Peer(("nft",), "nftables"),
+    "openssl": Peer(("openssl",), "openssl"),
     "openvpn": Peer(("openvpn",), "openvpn"),
     "ping": Peer(("ping",), "iputils-ping"),
     "plink": Peer(("plink",), "putty-tools"),

@@ -56,10 +56,10 @@ def test_keys_that_nobody_named():
 
 
 def test_a_key_of_no_use_is_told_by_another_check():
-    login = failed("key-is-ppk", methods=("publickey",))
+    login = failed("key-is-ssh2", methods=("publickey",))
     (found,) = judge(look(login))
     assert isinstance(found, Finding)
-    assert (found.code, found.caused_by) == ("login-key-unusable", ("key-is-ppk",))
+    assert (found.code, found.caused_by) == ("login-key-unusable", ("key-is-ssh2",))
 
 
 @pytest.mark.parametrize("login", [Login(), failed("cancelled")])

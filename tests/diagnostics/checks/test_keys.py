@@ -17,7 +17,9 @@ from support.machine import FakeSsh, FakeSystem
 CODES = {kind.code for kind in CHECK.finds}
 HOME = "/home/me/.ssh"
 GOOD = KeyFileFacts(path=f"{HOME}/id_ed25519", key_type="ssh-ed25519", bits=256, fingerprint="F")
-PUTTY = KeyFileFacts(path=f"{HOME}/id_rsa", error_code="key-is-ppk")
+OLD = KeyFileFacts(path=f"{HOME}/id_rsa", error_code="key-is-ssh2")
+PUTTY = replace(GOOD, path=f"{HOME}/id.ppk")
+PPK = {PUTTY.path: b"PuTTY-User-Key-File-3: ssh-ed25519"}
 
 
 def look(*keys: KeyFileFacts, hops: tuple[HopFacts, ...] = (), **words: Any) -> Facts:
@@ -46,27 +48,27 @@ def test_offline_only_private_keys_of_the_home_are_looked_at():
     names = ("config", "id_ed25519", "id_ed25519.pub", "id_x.bak", "work.pem")
     facts = look(directories={HOME: names})
     assert [view.facts.path for view in facts.keys] == [f"{HOME}/id_ed25519"]
-    assert found(look(PUTTY)) == [("key-is-ppk", Severity.WARNING)]
+    assert found(look(OLD)) == [("key-is-ssh2", Severity.WARNING)]
 
 
 def test_a_key_that_somebody_named_is_an_error():
-    assert found(look(PUTTY, hops=(hop(PUTTY, explicit=True),))) == [("key-is-ppk", Severity.ERROR)]
+    assert found(look(OLD, hops=(hop(OLD, explicit=True),))) == [("key-is-ssh2", Severity.ERROR)]
 
 
 def test_a_useless_key_beside_a_good_one_is_a_warning():
-    facts = look(PUTTY, GOOD, hops=(hop(PUTTY, GOOD),))
-    assert found(facts) == [("key-is-ppk", Severity.WARNING)]
-    assert found(look(PUTTY, hops=(hop(PUTTY),))) == [("key-is-ppk", Severity.ERROR)]
+    facts = look(OLD, GOOD, hops=(hop(OLD, GOOD),))
+    assert found(facts) == [("key-is-ssh2", Severity.WARNING)]
+    assert found(look(OLD, hops=(hop(OLD),))) == [("key-is-ssh2", Severity.ERROR)]
     held = AgentFacts(
         outcome="ok", keys=(AgentKeyFacts(key_type="x", bits=0, fingerprint="SHA256:1"),)
     )
-    facts = look(PUTTY, hops=(hop(PUTTY),), agent=held)
-    assert found(facts) == [("key-is-ppk", Severity.WARNING)]
+    facts = look(OLD, hops=(hop(OLD),), agent=held)
+    assert found(facts) == [("key-is-ssh2", Severity.WARNING)]
 
 
 def test_a_key_for_two_hops_is_told_once():
-    hops = (hop(PUTTY, alias="jump"), hop(PUTTY))
-    assert len(judge(look(PUTTY, hops=hops))) == 1
+    hops = (hop(OLD, alias="jump"), hop(OLD))
+    assert len(judge(look(OLD, hops=hops))) == 1
 
 
 def test_a_weak_key_is_a_warning():
@@ -76,15 +78,24 @@ def test_a_weak_key_is_a_warning():
 
 
 def test_what_the_finding_rests_on():
-    (finding,) = judge(
-        look(PUTTY, hops=(hop(PUTTY),), files={PUTTY.path: b"PuTTY-User-Key-File-3: x"})
-    )
+    (finding,) = judge(look(OLD, hops=(hop(OLD),), files={OLD.path: b"---- BEGIN SSH2"}))
     assert isinstance(finding, Finding)
     assert [(each.what, each.value) for each in finding.evidence] == [
         ("for", "gw"),
-        ("netkit's code", "key-is-ppk"),
-        ("looks like", "ppk"),
+        ("netkit's code", "key-is-ssh2"),
+        ("looks like", "ssh2"),
         ("mode", "0600"),
+    ]
+
+
+def test_a_putty_key_is_told_and_counts_as_usable():
+    facts = look(PUTTY, hops=(hop(PUTTY, explicit=True),), files=PPK)
+    assert found(facts) == [("key-is-ppk", Severity.INFO)]
+    both = look(PUTTY, OLD, hops=(hop(PUTTY, OLD),), files=PPK)
+    assert found(both) == [("key-is-ppk", Severity.INFO), ("key-is-ssh2", Severity.WARNING)]
+    broken = replace(PUTTY, error_code="key-not-recognised")
+    assert found(look(broken, hops=(hop(broken, explicit=True),), files=PPK)) == [
+        ("key-not-recognised", Severity.ERROR)
     ]
 
 

@@ -11,6 +11,7 @@ import os
 import shlex
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,9 +91,23 @@ def test_putty_key(tmp_path, record_property, sshd):
     ppk = tmp_path / "key.ppk"
     subprocess.run([require("puttygen"), sshd.client_key, "-o", ppk], check=True, timeout=20)
     diagnosis = with_key(sshd, tmp_path, ppk)
-    expect(record_property, diagnosis, "PuTTY key", {"key-is-ppk"}, hidden={UNUSABLE})
-    do(diagnosis, "key-is-ppk")
+    expect(record_property, diagnosis, "PuTTY key, which netkit reads", set())
+    assert diagnosis.code == 0
+    finding = diagnosis.finding("key-is-ppk")
+    assert finding["severity"] == "info"
+    netkit, *words = finding["fixes"][0]["argv"]
+    assert netkit == "netkit"
+    subprocess.run([sys.executable, "-m", netkit, *words], check=True, timeout=20)
     assert with_key(sshd, tmp_path, tmp_path / "key").codes() == set()
+
+
+def test_damaged_putty_key(tmp_path, record_property, sshd):
+    ppk = tmp_path / "key.ppk"
+    subprocess.run([require("puttygen"), sshd.client_key, "-o", ppk], check=True, timeout=20)
+    ppk.write_bytes(ppk.read_bytes().replace(b"Comment: ", b"Comment: x"))
+    diagnosis = with_key(sshd, tmp_path, ppk)
+    fault = "PuTTY key that was changed"
+    expect(record_property, diagnosis, fault, {"key-not-recognised"}, hidden={UNUSABLE})
 
 
 def test_missing_key(tmp_path, record_property, sshd):

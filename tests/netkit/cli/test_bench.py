@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.cli import run_cli
+from support.profiles import OFFICE
 
 ABSENT = "/nonexistent-directory/file"
 
@@ -77,3 +78,29 @@ def test_help_names_the_options():
     assert done.code == 0
     for word in ("--link", "--sample", "--quick", "--html", "--compare", "Exit codes"):
         assert word in done.out
+
+
+def test_a_profile_is_a_gateway(monkeypatch, tmp_path):
+    from netkit.cli import bench_job
+
+    path = tmp_path / "profiles.toml"
+    path.write_text(OFFICE)
+    monkeypatch.setenv("NETKIT_PROFILES", str(path))
+    asked = []
+
+    class Job:
+        def __init__(self, request, _services, _output):
+            asked.append(request.spec)
+
+        def work(self):
+            return 0
+
+    monkeypatch.setattr(bench_job, "BenchJob", Job)
+    assert run_cli("bench", "office", "-C").code == 0
+    assert run_cli("bench").code == 0
+    assert (asked[0].gateway.host, asked[0].compression, asked[0].forwards) == (
+        "gw.example",
+        True,
+        (),
+    )
+    assert asked[1] is None

@@ -53,7 +53,24 @@ def complete(monkeypatch, shell: str, **words: str) -> tuple[int, list[str]]:
 def test_commands(monkeypatch):
     code, lines = complete(monkeypatch, "bash", COMP_WORDS="netkit ", COMP_CWORD="1")
     assert code == 0
-    names = ["bench", "completion", "demo", "doctor", "forward", "gateway"]
+    names = [
+        "advise",
+        "bench",
+        "completion",
+        "demo",
+        "doctor",
+        "forward",
+        "gateway",
+        "key",
+        "open",
+        "profile",
+        "protocols",
+        "rdp",
+        "shortcut",
+        "up",
+        "vnc",
+        "x11",
+    ]
     assert lines == [f"plain,{name}" for name in names]
 
 
@@ -80,7 +97,28 @@ def test_gateways(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("line", "word", "expected"),
     [
-        ("netkit ", "", ["bench", "completion", "demo", "doctor", "forward", "gateway"]),
+        (
+            "netkit ",
+            "",
+            [
+                "advise",
+                "bench",
+                "completion",
+                "demo",
+                "doctor",
+                "forward",
+                "gateway",
+                "key",
+                "open",
+                "profile",
+                "protocols",
+                "rdp",
+                "shortcut",
+                "up",
+                "vnc",
+                "x11",
+            ],
+        ),
         ("netkit fo", "fo", ["forward"]),
         ("netkit forward --host-key ", "", ["ask", "accept-new", "strict"]),
         ("netkit forward --host-key st", "st", ["strict"]),

@@ -8,9 +8,10 @@ import pytest
 
 from netkit.cli.main import run
 from netkit.cli.services import Services
-from netkit.model import Plan
+from netkit.model import Hop, Keepalive, Plan
 from support.doctor import run_doctor
 from support.machine import FakeSystem
+from support.profiles import OFFICE
 
 
 def doctor(capsys, *arguments: str, system: FakeSystem | None = None) -> tuple[int, str, str]:
@@ -97,3 +98,42 @@ def test_a_recording_gives_the_same_report(tmp_path):
 
 def test_redact_runs_for_real(tmp_path):
     assert run_doctor("--redact", home=tmp_path).code == 0
+
+
+class TestProfile:
+    @pytest.fixture
+    def specs(self, monkeypatch, tmp_path):
+        """Yields the tunnels that were examined."""
+        path = tmp_path / "profiles.toml"
+        path.write_text(OFFICE)
+        monkeypatch.setenv("NETKIT_PROFILES", str(path))
+        monkeypatch.setattr("netkit.secrets.recall", {"office": "hush"}.get)
+        return []
+
+    @staticmethod
+    def run(specs, *arguments):
+        def machine(spec, *, password, **_more):
+            specs.extend((spec, password))
+            return FakeSystem()
+
+        def plan(spec):
+            return Plan(hops=(Hop(alias="gw", host="gw"),), forwards=spec.forwards)
+
+        services = Services(plan=plan, machine=machine, recall=lambda _plan: None)
+        return run(["doctor", *arguments], services)
+
+    def test_its_gateway_and_forwards_are_examined(self, specs):
+        self.run(specs, "office", "--only", "loopback")
+        assert specs[0].gateway.host == "gw.example"
+        assert len(specs[0].forwards) == 2
+        assert specs[1] == "hush"
+        assert specs[0].keepalive == Keepalive(30.0, 3)  # as auto decides here
+
+    def test_forwards_that_are_said_take_their_place(self, specs):
+        self.run(specs, "office", "-D", "9", "--only", "loopback", "--keepalive", "7")
+        assert [str(each) for each in specs[0].forwards] == ["9"]
+        assert specs[0].keepalive == Keepalive(7.0, 3)
+
+    def test_without_a_gateway_the_default_is_not_meant(self, specs):
+        self.run(specs, "--only", "loopback")
+        assert specs == [None, None]

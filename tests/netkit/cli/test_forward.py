@@ -49,13 +49,18 @@ def test_the_promised_rdp_line():
     )
 
 
-def test_no_gateway():
+def test_no_gateway(monkeypatch, tmp_path):
+    monkeypatch.setenv("NETKIT_PROFILES", str(tmp_path / "absent"))
     done = run_cli("forward", "-D", "1080")
     assert done.code == 2
     assert done.err.splitlines() == [
         "netkit: no gateway is named, and there is no default profile [no-gateway]",
         "  cause: netkit needs to know which SSH server to go through: [user@]host[:port]",
         "  next:  netkit forward me@gateway.example --bind 127.0.0.2:3389 --to 10.0.0.5:3389",
+        (
+            "  or:    netkit profile save NAME me@gateway.example --bind 127.0.0.2:3389"
+            " --to 10.0.0.5:3389 --default   (makes one the default)"
+        ),
         "  or:    netkit demo   (needs no gateway)",
     ]
 

@@ -42,7 +42,24 @@ def test_commands_listed_are_those_there_are():
     assert (
         names
         == sorted(main.COMMANDS)
-        == ["bench", "completion", "demo", "doctor", "forward", "gateway"]
+        == [
+            "advise",
+            "bench",
+            "completion",
+            "demo",
+            "doctor",
+            "forward",
+            "gateway",
+            "key",
+            "open",
+            "profile",
+            "protocols",
+            "rdp",
+            "shortcut",
+            "up",
+            "vnc",
+            "x11",
+        ]
     )
 
 

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from netkit.cli import options
 from netkit.errors import UsageError
-from netkit.model import Endpoint, ForwardKind, Gateway, HostKeyPolicy, Keepalive
+from netkit.model import Endpoint, ForwardKind, Gateway, HostKeyPolicy, Keepalive, X11Trust
+from support.cli import run_cli
 
 
 @click.command(cls=options.OrderedForwardsCommand)
 @options.gateway_options
 @options.forward_options
+@options.x11_options
 @click.pass_context
 def command(ctx, /, gateway, **values):
     return options.tunnel_spec(gateway or "gw", options.forwards_of(ctx), values)
@@ -54,6 +56,17 @@ def test_everything_said():
     assert said.host_key is HostKeyPolicy.ACCEPT_NEW
     assert said.connect_timeout == 7
     assert said.keepalive == Keepalive(5, 2)
+
+
+def test_the_last_of_two_trusts_counts():
+    def trust(*argv: str) -> X11Trust | None:
+        said: X11Trust | None = spec(*argv).x11
+        return said
+
+    assert trust() is None
+    assert trust("-X") is X11Trust.UNTRUSTED
+    assert trust("-X", "-Y") is X11Trust.TRUSTED
+    assert trust("-Y", "-X") is X11Trust.UNTRUSTED
 
 
 def test_jump_none_is_no_jump_at_all():
@@ -159,3 +172,8 @@ def test_bad_jumps(jump):
 def test_completion_of_a_half_line_does_not_fail():
     context = command.make_context("x", ["gw", "--bind"], resilient_parsing=True)
     assert context.params["bind"] == ()
+
+
+def test_a_home_that_is_none_is_no_bug():
+    done = run_cli("forward", "gw", "-D", "1080", "-i", "~nobody-of-that-name/key")
+    assert done.code == 0, done.err

@@ -221,3 +221,21 @@ def test_printer_without_flows_passes_on_their_failures_only():
     printer.post(failed)
     printer.close(5)
     assert seen == [failed]
+
+
+def test_lines_of_several_things_begin_with_which(capsys):
+    tagged = Output(tag="office")
+    tagged.data("a -> b")
+    tagged.talk("hello")
+    tagged.error(BindError("no", code="x", cause="why"), command="netkit up")
+    tagged.event(events.Notice(code="n", text="careful"))
+    told = capsys.readouterr()
+    assert told.out == "office: a -> b\n"
+    assert told.err.splitlines()[:3] == [
+        "netkit: office: hello",
+        "netkit: office: no [x]",
+        "netkit: office:   cause: why",
+    ]
+    assert told.err.splitlines()[-1].startswith("netkit: office: ")
+    Output(tag="office", as_json=True).document({"a": 1})
+    assert capsys.readouterr().out == '{"profile": "office", "a": 1}\n'

@@ -20,6 +20,7 @@ from netkit.model import (
     HostKeyPolicy,
     Keepalive,
     Plan,
+    X11Trust,
 )
 from support.cli import LINK_UP
 
@@ -255,6 +256,11 @@ def test_plan_for_people():
 def test_plan_without_keepalive():
     lines = render.plan_lines(Plan(hops=(HOP,), keepalive=Keepalive(0)))
     assert "keepalive is off" in lines[-1]
+
+
+def test_plan_that_lends_a_display():
+    lines = render.plan_lines(Plan(hops=(HOP,), x11=X11Trust.TRUSTED))
+    assert lines[-2] == "  show X programs of the gateway here (trusted)"
 
 
 def test_plan_for_programs_survives_json():

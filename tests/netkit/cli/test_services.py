@@ -32,7 +32,7 @@ def test_the_real_plan_reads_the_configuration(tmp_path):
 
     config = tmp_path / "config"
     config.write_text("Host gw\n  HostName gw.example\n  Port 2222\n  User me\n")
-    unsaid = "jump user port compression ciphers macs host_key connect_timeout keepalive"
+    unsaid = "jump user port compression ciphers macs host_key connect_timeout keepalive proxy"
     nothing = dict.fromkeys([*unsaid.split(), "keepalive_count"])
     values = {**nothing, "config": config, "identity": (), "expose": False}
     plan = services.Services().plan(tunnel_spec("gw", (), values))

@@ -158,7 +158,7 @@ def test_unusable_files(tmp_path):
     assert found.error.startswith(str(key))
     putty = tmp_path / "id.ppk"
     putty.write_text("PuTTY-User-Key-File-3: ssh-ed25519\n")
-    assert look_at_key(str(putty)).error_code == "key-is-ppk"
+    assert look_at_key(str(putty)).error_code == "key-not-recognised"
     assert look_at_key(str(tmp_path / "none")).error_code == "key-missing"
     assert look_at_key(str(tmp_path)).error_code == "key-unreadable"
     assert look_at_key("\0").error_code == "key-unreadable"

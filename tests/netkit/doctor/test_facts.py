@@ -91,7 +91,7 @@ def test_login_that_failed():
         "gw",
         stage="auth",
         tried=(Tried("publickey", "id", "refused"),),
-        faults=(KeyFileError("id2 is a PuTTY key", code="key-is-ppk"),),
+        faults=(KeyFileError("id2 is a key of ssh.com", code="key-is-ssh2"),),
     )
     found = login(witness, AuthenticationError("no", code="wrong", cause="why"))
     assert (found.stage, found.error_code, found.error, found.cause) == (
@@ -102,7 +102,7 @@ def test_login_that_failed():
     )
     assert [(a.method, a.what, a.why) for a in found.attempts] == [
         ("publickey", "id", "refused"),
-        ("publickey", "id2 is a PuTTY key", "key-is-ppk"),
+        ("publickey", "id2 is a key of ssh.com", "key-is-ssh2"),
     ]
     assert (found.kex, found.host_key, found.host_key_type, found.local) == ("", "", "", None)
     assert found.ours == Algorithms()

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netkit.text.fingerprints import key_bits, key_type, randomart, sha256_fingerprint
+from netkit.text.fingerprints import (
+    key_bits,
+    key_type,
+    md5_fingerprint,
+    randomart,
+    sha256_fingerprint,
+)
 from support import peers
 
 
@@ -66,3 +72,14 @@ def test_any_blob_has_a_fingerprint(blob: bytes):
 )
 def test_key_type(blob: bytes, expected: str):
     assert key_type(blob) == expected
+
+
+def test_md5_agrees_with_ssh_keygen(tmp_path: Path):
+    path = tmp_path / "key"
+    keygen = peers.require("ssh-keygen")
+    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    shown = subprocess.run(
+        [keygen, "-l", "-E", "md5", "-f", path], check=True, capture_output=True, text=True
+    ).stdout
+    blob = base64.b64decode(path.with_suffix(".pub").read_text().split()[1])
+    assert md5_fingerprint(blob) == shown.split()[1]

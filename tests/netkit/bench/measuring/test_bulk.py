@@ -67,7 +67,7 @@ def check(marks):
 @pytest.mark.parametrize("compression", [False, True])
 def test_by_commands(gateway, direction, compression):
     with bench.maker(gateway.hop(compression=compression)) as way:
-        for corpus, most in (("random", 1.1), ("text", 0.5 if compression else 1.1)):
+        for corpus, most in (("random", 1.2), ("text", 0.5 if compression else 1.2)):
             bulk = way.bulk(direction, corpus)
             assert way.bulk(direction, corpus) is bulk
             for _ in range(2):
