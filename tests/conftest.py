@@ -31,6 +31,7 @@ PURE = {"diagnostics", "netkit/plan", "netkit/text", "netkit/wire"}
 CROWD = {
     "integration/faults",
     "integration/recipe",
+    "netkit/advise",
     "netkit/bench",
     "netkit/cli",
     "netkit/desktop",
