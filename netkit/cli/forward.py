@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from netkit.cli import options, profiles
+from netkit.cli import options
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
 from netkit.cli.output import Output
+from netkit.cli.profile import resolve as profiles
 from netkit.cli.services import Services
 from netkit.cli.tunnel_job import EXAMPLE, Request, TunnelJob
 from netkit.errors import UsageError

@@ -65,8 +65,17 @@ debug_option = click.option(
 )
 
 
+def load(name: str) -> click.Command:
+    """Return a command: ``command`` of ``netkit.cli.NAME``, or of ``netkit.cli.NAME.command``."""
+    module = importlib.import_module(f"netkit.cli.{name}")
+    if hasattr(module, "__path__"):
+        module = importlib.import_module(f"netkit.cli.{name}.command")
+    command: click.Command = module.command
+    return command
+
+
 class LazyGroup(click.Group):
-    """Loads a command's module (``netkit.cli.NAME``, attribute ``command``) when it is used."""
+    """Loads a command when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in alphabetical order."""
@@ -80,8 +89,7 @@ class LazyGroup(click.Group):
         """Return the command, or ``None`` for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"netkit.cli.{cmd_name}").command
-        return command
+        return load(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands."""

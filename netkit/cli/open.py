@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import click
 
-from netkit.cli import options, viewing
-from netkit.cli.launch_order import Order
+from netkit.cli import options
+from netkit.cli.clients import viewing
+from netkit.cli.clients.order import Order
 from netkit.desktop.clients import Kind, View
 from netkit.errors import UsageError
 from netkit.model import Endpoint

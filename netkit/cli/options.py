@@ -139,7 +139,7 @@ def _complete_gateway(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
     from netkit.cli.hosts import complete_gateway
-    from netkit.cli.profiles import complete_name
+    from netkit.cli.profile.resolve import complete_name
 
     profiles = complete_name(ctx, param, incomplete)
     taken = {item.value for item in profiles}

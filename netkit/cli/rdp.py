@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from netkit.cli import options, viewing
-from netkit.cli.launch_order import Order
+from netkit.cli import options
+from netkit.cli.clients import viewing
+from netkit.cli.clients.order import Order
 from netkit.desktop.clients import Kind, View, check_user
 from netkit.model import Endpoint
 

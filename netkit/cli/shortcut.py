@@ -11,7 +11,7 @@ import click
 from netkit.cli.main import META_OUTPUT, debug_option
 from netkit.cli.options import RememberingCommand
 from netkit.cli.output import Output
-from netkit.cli.profiles import complete_name
+from netkit.cli.profile.resolve import complete_name
 
 if TYPE_CHECKING:
     from netkit.desktop.shortcuts import Place

@@ -14,7 +14,7 @@ from netkit.cli import options
 from netkit.cli.lifecycle import Job, run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
 from netkit.cli.output import Output, OutputError
-from netkit.cli.profiles import complete_name
+from netkit.cli.profile.resolve import complete_name
 from netkit.cli.services import Services
 from netkit.cli.terminal import TerminalPrompter
 from netkit.cli.tunnel_job import Companion, Request, TunnelJob
@@ -193,7 +193,7 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **values: Any) -> int
         )
     services = ctx.obj or Services()
     if values["once"] and not values["dry_run"]:
-        from netkit.cli import instances
+        from netkit.cli.clients import instances
 
         with instances.once(profiles, ctx.meta[META_OUTPUT]) as found:
             if not found.left:
@@ -239,14 +239,14 @@ def _job(
     companions = _companions(profile, values, output)
     if not companions:
         return TunnelJob(request, services, output, prompter=prompter)
-    from netkit.cli.launching import accompanied
+    from netkit.cli.clients.launching import accompanied
 
     return accompanied(request, services, output, companions, prompter)
 
 
 def _profiles(names: Sequence[str]) -> list[Profile]:
     from netkit import profiles
-    from netkit.cli.profiles import default_profile
+    from netkit.cli.profile.resolve import default_profile
 
     if names:
         known = profiles.load()
@@ -284,7 +284,7 @@ def _companions(profile: Profile, values: dict[str, Any], output: Output) -> Seq
     company = (present[profile.name],) if profile.name in present else ()
     if not profile.launch or values["no_launch"] or values["dry_run"]:
         return company
-    from netkit.cli.launching import companions_of
+    from netkit.cli.clients.launching import companions_of
 
     return (*company, *companions_of(profile, output))
 

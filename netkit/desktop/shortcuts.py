@@ -42,7 +42,7 @@ def this_start(environment: Mapping[str, str] = os.environ) -> Start:
     windowless = here.with_name("pythonw.exe") if windows else here
     return Start(
         program=(str(script),) if script.is_file() else (str(here), "-m", "netkit"),
-        hidden=(str(windowless), "-m", "netkit.cli.hidden"),
+        hidden=(str(windowless), "-m", "netkit.cli.clients.hidden"),
         environment=tuple(
             (name, environment[name]) for name in ("NETKIT_PROFILES",) if environment.get(name)
         ),

@@ -113,7 +113,7 @@ def test_the_login_tells_the_address_and_the_other_way_round():
 
 
 def test_questions_have_options_of_the_command():
-    from netkit.cli.advise import command
+    from netkit.cli.advise.command import command
 
     options = {name for parameter in command.params for name in parameter.opts}
     for question in QUESTIONS.values():
@@ -124,7 +124,7 @@ def test_questions_have_options_of_the_command():
 
 
 def test_choices_of_the_command_are_those_of_the_model():
-    from netkit.cli import advise
+    from netkit.cli.advise import command as advise
 
     assert [each.value for each in Need] == list(advise.NEEDS)
     assert [each.value for each in System] == list(advise.SYSTEMS)

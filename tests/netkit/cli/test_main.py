@@ -65,7 +65,7 @@ def test_commands_listed_are_those_there_are():
 
 @pytest.mark.parametrize("name", sorted(main.COMMANDS))
 def test_short_help_is_the_commands_own(name):
-    command = importlib.import_module(f"netkit.cli.{name}").command
+    command = main.load(name)
     assert command.name == name
     assert command.get_short_help_str(200) == main.COMMANDS[name]
 
@@ -117,7 +117,7 @@ def failing(monkeypatch):
         def command() -> None:
             raise error
 
-        monkeypatch.setattr(importlib.import_module("netkit.cli.demo"), "command", command)
+        monkeypatch.setattr(importlib.import_module("netkit.cli.demo.command"), "command", command)
 
     return use
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from netkit.cli import rdp
-from netkit.cli.launch_order import Order
+from netkit.cli.clients.order import Order
 from netkit.desktop.clients import Kind
 from support.cli import run_cli
 

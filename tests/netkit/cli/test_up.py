@@ -214,7 +214,7 @@ class TestLaunch:
             told.append(profile.name)
             return [Companion()]
 
-        monkeypatch.setattr("netkit.cli.launching.companions_of", companions_of)
+        monkeypatch.setattr("netkit.cli.clients.launching.companions_of", companions_of)
         return told
 
     def test_a_program_goes_with_it(self, told):

@@ -24,10 +24,10 @@ from support.peers import require
 
 OFFICE = Shortcut(profile="office", name="Office")
 HIDDEN = Shortcut(profile="office", name="Office", hidden=True)
-UNIX = Start(("/opt/net kit/netkit",), ("/opt/net kit/python", "-m", "netkit.cli.hidden"))
+UNIX = Start(("/opt/net kit/netkit",), ("/opt/net kit/python", "-m", "netkit.cli.clients.hidden"))
 WINDOWS = Start(
     ("C:\\Program Files\\netkit\\netkit.exe",),
-    ("C:\\Program Files\\netkit\\pythonw.exe", "-m", "netkit.cli.hidden"),
+    ("C:\\Program Files\\netkit\\pythonw.exe", "-m", "netkit.cli.clients.hidden"),
     shell="C:\\Windows\\System32\\cmd.exe",
 )
 
@@ -57,7 +57,7 @@ def test_a_desktop_file_without_a_window():
     groups = entry(HIDDEN)
     assert groups["Desktop Entry"]["Terminal"] == "false"
     assert split_exec(groups["Desktop Entry"]["Exec"]) == (
-        *("/opt/net kit/python", "-m", "netkit.cli.hidden"),
+        *("/opt/net kit/python", "-m", "netkit.cli.clients.hidden"),
         *("up", "office", "--once"),
     )
     assert list(groups) == ["Desktop Entry"]
@@ -125,7 +125,7 @@ def test_a_script_for_a_mac():
     assert "set -- '/opt/net kit/netkit' up office --once" in lines
     assert any("\\033]0;" in line and "Office" in line for line in lines)
     hidden = content(HIDDEN, UNIX, "darwin").decode()
-    assert "nohup '/opt/net kit/python' -m netkit.cli.hidden up office --once" in hidden
+    assert "nohup '/opt/net kit/python' -m netkit.cli.clients.hidden up office --once" in hidden
 
 
 def test_a_link_for_windows():
@@ -137,7 +137,7 @@ def test_a_link_for_windows():
     assert link.minimised
     hidden = parse_link(content(HIDDEN, WINDOWS, "windows"))
     assert hidden.target == "C:\\Program Files\\netkit\\pythonw.exe"
-    assert hidden.arguments == "-m netkit.cli.hidden up office --once"
+    assert hidden.arguments == "-m netkit.cli.clients.hidden up office --once"
 
 
 @pytest.mark.parametrize("path", ["C:\\100%\\netkit.exe", 'C:\\a"b\\netkit.exe'])

@@ -12,7 +12,7 @@ from netkit.desktop.shortcuts import Place, default_where, place_for, remove, th
 from netkit.errors import UsageError
 
 OFFICE = Shortcut(profile="office", name="Office")
-START = Start(("/usr/bin/netkit",), ("/usr/bin/python", "-m", "netkit.cli.hidden"))
+START = Start(("/usr/bin/netkit",), ("/usr/bin/python", "-m", "netkit.cli.clients.hidden"))
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and folders of Unix")
 
@@ -146,7 +146,7 @@ def test_nothing_is_left_where_it_cannot_be_written(home: Path):
 def test_how_this_netkit_is_started_again(tmp_path: Path, monkeypatch):
     start = this_start({"NETKIT_PROFILES": "/p", "HOME": "/h"})
     assert Path(start.program[0]).is_file()
-    assert start.hidden[1:] == ("-m", "netkit.cli.hidden")
+    assert start.hidden[1:] == ("-m", "netkit.cli.clients.hidden")
     assert start.environment == (("NETKIT_PROFILES", "/p"),)
     # one that is only a module
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))

@@ -1,0 +1,1 @@
+"""Programs that are started with a tunnel, and what runs already."""

@@ -1,0 +1,1 @@
+"""``netkit profile``, and what the name of a profile means."""
