@@ -74,8 +74,7 @@ def make(
     output.data(str(made.private))
     output.data(f"{sha256_fingerprint(made.blob)} {text}".rstrip())
     output.data(randomart(made.blob))
-    if secret and form in formats.WEAK:
-        output.talk(f"{form}: {formats.WEAK[form]}")
+    _warn(output, key, form, secret)
     if secret is None:
         output.talk("it has no passphrase: whoever has the file can use it")
     output.talk(

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netkit.cli import options
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import PROGRAM
+from netkit.cli.profile import resolve as profiles
 from netkit.cli.services import Services
-from netkit.cli.terminal import TerminalPrompter, read_password
+from netkit.cli.terminal import TerminalPrompter
 from netkit.doctor.answers import Answers
 from netkit.doctor.session import Access
 from netkit.engine.transport.keys import PublicKeyFile, locked, read_content
@@ -20,7 +20,7 @@ from netkit.errors import KeyFileError, NetkitError, UsageError
 from netkit.keys import authorize, formats, install
 from netkit.keys.authorize import Wanted
 from netkit.model import Fix
-from netkit.text.fingerprints import sha256_fingerprint
+from netkit.text.fingerprints import key_type, sha256_fingerprint
 from netkit.text.public_keys import find_keys
 
 if TYPE_CHECKING:
@@ -30,9 +30,16 @@ if TYPE_CHECKING:
     from netkit.prompt import Prompter
 
 
+_CIRCULAR = (("ssh-copy-id",), ("ssh-keygen",))
+"""What a failed login advises elsewhere, and what is being done here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line asks for; ``key`` is None where ssh's first one is meant."""
+    """What the command line asks for; ``key`` is None where ssh's first one is meant.
+
+    ``password_of`` is the profile whose stored password is for this login; empty for none.
+    """
 
     spec: TunnelSpec
     key: Path | None
@@ -43,6 +50,7 @@ class Request:
     remote_file: str
     dry_run: bool
     password_stdin: bool
+    password_of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +77,20 @@ def run(
     Raises:
         NetkitError: it was not added, or does not log in.
     """
-    if gateway is None:
+    named: tuple[Path, ...] = values["identity"]
+    _check(values)
+    key = named[0].expanduser() if named else None
+    # -i is what is installed: the login before goes as ever, and offers it besides
+    asked = profiles.wish(gateway, (), {**values, "expose": False, "identity": ()})
+    if asked is None:
         raise UsageError(
             "no gateway is named",
             code="no-gateway",
             cause="netkit needs to know where the key shall log in: [user@]host[:port]",
             fixes=(Fix((PROGRAM, "key", "install", "me@gateway.example")),),
         )
-    named: tuple[Path, ...] = values["identity"]
-    if len(named) > 1:
-        raise UsageError(
-            "one key is installed at a time", code="many-keys", cause="-i is there once"
-        )
-    if not values["restrict"] and (values["permit_open"] or values["permit_listen"]):
-        raise UsageError(
-            "--permit-open and --permit-listen go with --restrict",
-            code="permit-without-restrict",
-            cause="without it the key may do everything anyway",
-            fixes=(Fix((PROGRAM, "key", "install", "...", "--restrict")),),
-        )
-    key = named[0].expanduser() if named else None
-    values = {**values, "expose": False, "identity": _private_half(key)}
     request = Request(
-        spec=options.tunnel_spec(gateway, (), values),
+        spec=replace(asked.spec, forwards=()),
         key=key,
         restrict=values["restrict"],
         permit_open=values["permit_open"],
@@ -100,16 +99,23 @@ def run(
         remote_file=values["remote_file"] or "",
         dry_run=values["dry_run"],
         password_stdin=values["password_stdin"],
+        password_of=asked.password_of,
     )
     return run_job(InstallJob(request, services or Services(), output))
 
 
-def _private_half(key: Path | None) -> tuple[Path, ...]:
-    """Return the file to log in with: the private half, where it is beside a ``.pub``."""
-    if key is None:
-        return ()
-    private = key.with_suffix("") if key.suffix == ".pub" else key
-    return (private if private.exists() else key,)
+def _check(values: dict[str, Any]) -> None:
+    if len(values["identity"]) > 1:
+        raise UsageError(
+            "one key is installed at a time", code="many-keys", cause="-i is there twice"
+        )
+    if not values["restrict"] and (values["permit_open"] or values["permit_listen"]):
+        raise UsageError(
+            "--permit-open and --permit-listen go with --restrict",
+            code="permit-without-restrict",
+            cause="without it the key may do everything anyway",
+            fixes=(Fix((PROGRAM, "key", "install", "...", "--restrict")),),
+        )
 
 
 class InstallJob:
@@ -145,7 +151,9 @@ class InstallJob:
         access = Access(
             plan=_offering(plan, subject),
             prompter=prompter,
-            password=read_password() if request.password_stdin else None,
+            password=profiles.login_password(
+                stdin=request.password_stdin, profile=request.password_of
+            ),
             cancelled=self._cancelled,
             notice=lambda _code, text: output.talk(text),
         )
@@ -153,7 +161,7 @@ class InstallJob:
         try:
             installed = install.install(access, path, lambda server: self._wanted(subject, server))
         except NetkitError as error:
-            error.fixes = tuple(map(_ours, error.fixes))
+            error.fixes = tuple(_ours(fix) for fix in error.fixes if fix.argv[:1] not in _CIRCULAR)
             raise
         self._tell(plan, subject, installed)
         how = install.prove(access, path, installed, agent=subject.agent)
@@ -216,7 +224,10 @@ def find_subject(key: Path | None, plan: Plan, prompter: Prompter | None) -> Sub
     Raises:
         KeyFileError, UsageError: there is none, or it is of no use for this.
     """
-    path = key or next((each for each in plan.hops[-1].identities if each.exists()), None)
+    # ssh reads the account's home, and `key new` writes to that of the environment
+    usual = (Path(f"~/.ssh/id_{kind}").expanduser() for kind in ("ed25519", "ecdsa", "rsa"))
+    candidates = (*plan.hops[-1].identities, *usual)
+    path = key or next((each for each in candidates if each.exists()), None)
     if path is None:
         raise UsageError(
             "there is no key to install",
@@ -224,7 +235,13 @@ def find_subject(key: Path | None, plan: Plan, prompter: Prompter | None) -> Sub
             cause="no -i names one, and ~/.ssh holds none of the names that ssh offers",
             fixes=(Fix((PROGRAM, "key", "new")),),
         )
-    file = formats.read_key(path)
+    try:
+        file = formats.read_key(path)
+    except KeyFileError as error:
+        public = Path(f"{path}.pub")
+        if error.code != "key-needs-agent" or not public.exists():
+            raise
+        file = formats.read_key(public)
     if isinstance(file, PublicKeyFile):
         return _from_public(file)
     if not file.protected:
@@ -252,7 +269,7 @@ def _from_public(file: PublicKeyFile) -> Subject:
             cause="a gateway takes certificates by trusting who signed them (TrustedUserCAKeys)",
         )
     private = file.path.with_suffix("")
-    if file.path.suffix == ".pub" and private.exists():
+    if file.path.suffix == ".pub" and private.exists() and not _in_hardware(file.blob):
         whole = formats.read_private(private)
         if whole.public and whole.public != file.blob:
             raise KeyFileError(
@@ -262,6 +279,11 @@ def _from_public(file: PublicKeyFile) -> Subject:
             )
         return Subject(private, file.blob, _comment(file.path), agent=False)
     return Subject(file.path, file.blob, _comment(file.path), agent=True)
+
+
+def _in_hardware(blob: bytes) -> bool:
+    """Whether the file of the private half is but a handle of a security key."""
+    return key_type(blob).startswith("sk-")
 
 
 def _comment(path: Path) -> str:

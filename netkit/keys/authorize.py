@@ -35,6 +35,7 @@ _REASONS: Final = {
     "cut-off": "its answer is not whole: the link or the shell ended early",
     "cannot-write": "its directory cannot be written: a read-only file system, or no permission",
     "full": "the new file could not be written in full: the disk or the quota is full",
+    "changed": "somebody changed it at the same time; try again",
     "differs": "the key is there with other options",
 }
 
@@ -87,6 +88,7 @@ class Answer:
         repaired: paths whose permissions were changed, with the old ones.
         suspect: paths whose permissions sshd will object to, and which could not be changed.
         read: the files that the gateway's sshd says it reads, unexpanded; empty where unknown.
+        types: the signature algorithms that it says it takes, as in sshd_config; empty likewise.
     """
 
     outcome: str = ""
@@ -97,6 +99,14 @@ class Answer:
     repaired: tuple[str, ...] = ()
     suspect: tuple[str, ...] = ()
     read: str = ""
+    types: str = ""
+
+    def takes(self, kind: str) -> bool:
+        """Whether a key of this type may log in, as far as is known."""
+        if not self.types or self.types[0] in "+-^" or "*" in self.types:
+            return True
+        signed = {"rsa-sha2-256", "rsa-sha2-512"} if kind == "ssh-rsa" else {kind}
+        return not signed.isdisjoint(self.types.split(","))
 
     @property
     def why(self) -> str:
@@ -209,4 +219,5 @@ def read_answer(stdout: bytes) -> Answer:
         repaired=tuple(said.get("repaired", ())[:20]),
         suspect=tuple(said.get("suspect", ())[:20]),
         read=last("reads"),
+        types=last("types"),
     )

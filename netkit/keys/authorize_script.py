@@ -43,6 +43,7 @@ expand() {
   case $path in /*) ;; *) path=$HOME/$path ;; esac
 }
 candidates() {
+  told=
   if [ "$server" = dropbear ]; then
     list=.ssh/authorized_keys
     if [ "$me" = 0 ] && [ -f /etc/openwrt_release ]; then list=/etc/dropbear/authorized_keys; fi
@@ -52,21 +53,28 @@ candidates() {
     [ -x "$sshd" ] || continue
     set -- ${SSH_CONNECTION-}
     from=${1:-127.0.0.1}
-    list=$("$sshd" -T -C "user=$user,host=$from,addr=$from" 2>/dev/null </dev/null |
-      sed -n 's/^authorizedkeysfile //p')
+    told=$("$sshd" -T -C "user=$user,host=$from,addr=$from" 2>/dev/null </dev/null)
     break
   done
-  [ -n "$list" ] || list=$(
-    set +f
-    for each in /etc/ssh/sshd_config.d/*.conf /etc/ssh/sshd_config; do
-      sed -n -e '/^[[:space:]]*[Mm][Aa][Tt][Cc][Hh]/q' \
-        -e 's/^[[:space:]]*[Aa]uthorized[Kk]eys[Ff]ile[[:space:]=]*//p' "$each" 2>/dev/null
-    done | head -n 1)
+  list=$(setting authorizedkeysfile '[Aa]uthorized[Kk]eys[Ff]ile')
+  types=$(setting 'pubkeyaccepted[a-z]*' '[Pp]ubkey[Aa]ccepted[A-Za-z]*')
+  [ -z "$types" ] || say "types $types"
   if [ -n "$list" ]; then
     say "reads $list"
   else
     list='.ssh/authorized_keys .ssh/authorized_keys2'
   fi
+}
+setting() {
+  if [ -n "$told" ]; then
+    printf '%s\n' "$told" | sed -n "s/^$1 //p" | head -n 1
+    return 0
+  fi
+  set +f
+  for each in /etc/ssh/sshd_config.d/*.conf /etc/ssh/sshd_config; do
+    sed -n -e '/^[[:space:]]*[Mm][Aa][Tt][Cc][Hh][[:space:]]/q' \
+      -e "s/^[[:space:]]*$2[[:space:]=]*//p" "$each" 2>/dev/null
+  done | head -n 1
 }
 holds() {
   case $1 in *"$blob"*) ;; *) return 1 ;; esac
@@ -169,13 +177,16 @@ put() {
   trap 'rm -f "$draft"' 0
   trap 'exit 1' 1 2 13 15
   (set -C; : >"$draft") 2>/dev/null || fail cannot-write "$dir"
+  old=-1
+  if [ -f "$real" ]; then size "$real"; old=$bytes; fi
   "$1" >"$draft" 2>/dev/null || fail full "$dir"
   scan "$draft"
   [ "$found" = 1 ] && [ "$odd" = 0 ] || fail full "$dir"
-  if [ "$1" = append ] && [ -f "$real" ]; then
-    size "$real"; old=$bytes; size "$draft"
-    [ "$bytes" -gt "$old" ] || fail full "$dir"
-  fi
+  size "$draft"
+  [ "$1" != append ] || [ "$bytes" -gt "$old" ] || fail full "$dir"
+  bytes=-1
+  [ ! -f "$real" ] || size "$real"
+  [ "$bytes" = "$old" ] || fail changed "$real"
   chmod 600 "$draft" && mv -f "$draft" "$real" 2>/dev/null || fail cannot-write "$real"
   trap - 0
 }
@@ -194,7 +205,7 @@ main() {
   umask 077
   LC_ALL=C; export LC_ALL
   IFS=$(printf ' \t\r\n_'); IFS=${IFS%_}
-  me=$(id -u) user=$(id -un 2>/dev/null)
+  me=$(id -u) user=${LOGNAME:-$(id -un 2>/dev/null)}
   [ -n "${HOME-}" ] && [ -d "$HOME" ] || fail no-home
 @SETTINGS@
   if [ -n "$given" ]; then expand "$given"; chosen=$path; else choose; fi

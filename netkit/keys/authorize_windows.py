@@ -56,7 +56,7 @@ $rows=@();if(Test-Path $file){$rows=@([IO.File]::ReadAllLines($file))}
 $key=[regex]::Escape("$type $blob").Replace('\ ','\s+')
 $out=@();$found=0;$odd=0
 foreach($row in $rows){
-$m=[regex]::Match($row,"^\s*(?!#)(.*?)\s*(?:^|(?<=\s))$key(?:\s|$)")
+$m=[regex]::Match($row,"^(?>\s*)(?!#)(.*?)\s*(?:^|(?<=\s))$key(?:\s|$)")
 if(-not $m.Success){$out+=$row;continue}
 $found++;if($m.Groups[1].Value -cne $options){$odd++}
 if($found -eq 1){say "options $($m.Groups[1].Value)";$out+=$line}
@@ -69,7 +69,8 @@ if($done -ne 'present'){
 $draft="$file.netkit.$PID"
 try{
 [IO.File]::WriteAllLines($draft,[string[]]$out,$utf8)
-if(Test-Path $file){[IO.File]::Replace($draft,$file,$null)}else{[IO.File]::Move($draft,$file)}
+if(Test-Path $file){[IO.File]::Replace($draft,$file,[NullString]::Value)}
+else{[IO.File]::Move($draft,$file)}
 }finally{if(Test-Path $draft){Remove-Item $draft}}
 }
 $grants=@('*S-1-5-18:F')

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -28,7 +29,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from netkit.engine.transport import keys
 from netkit.engine.transport.keys import PrivateKeyFile, PublicKeyFile
 from netkit.engine.transport.signatures import PrivateKey, public_blob
-from netkit.errors import KeyFileError
+from netkit.errors import KeyFileError, UsageError
 from netkit.model import Fix
 from netkit.text import openssh_key, ppk
 from netkit.text.fingerprints import key_type
@@ -175,6 +176,7 @@ def write(
 
     Raises:
         ValueError: there is no such form, or the key is of a kind that it lacks.
+        UsageError: ``no-argon2``.
     """
     costs = costs or Costs()
     match form:
@@ -187,19 +189,33 @@ def write(
                 rounds=costs.rounds,
             )
         case "ppk" | "ppk2":
-            return ppk.write_ppk(
-                key,
-                comment=comment,
-                passphrase=passphrase,
-                version=2 if form == "ppk2" else 3,
-                derivation=costs.argon2,
-                salt=secrets.token_bytes(16),
-            )
+            return _putty(key, 2 if form == "ppk2" else 3, comment, passphrase, costs)
         case "pem":
             return _traditional(key, passphrase)
         case "pkcs8":
             return _pkcs8(key, passphrase)
     raise ValueError(f"{form!r} is no form of key")
+
+
+def _putty(
+    key: PrivateKey, version: int, comment: str, passphrase: str | None, costs: Costs
+) -> bytes:
+    try:
+        return ppk.write_ppk(
+            key,
+            comment=comment,
+            passphrase=passphrase,
+            version=version,
+            derivation=costs.argon2,
+            salt=secrets.token_bytes(16),
+        )
+    except UnsupportedAlgorithm as error:
+        raise UsageError(
+            "PuTTY's version 3 encrypts with Argon2, which is missing here",
+            code="no-argon2",
+            cause=f"cryptography was built with an OpenSSL before 3.2: {error}",
+            fixes=(Fix(("netkit", "key", "convert", "...", "--to", "ppk2")),),
+        ) from None
 
 
 def _pkcs8(key: PrivateKey, passphrase: str | None) -> bytes:

@@ -208,6 +208,11 @@ def _no_login(
         cause = "it takes the key and wants one more factor (AuthenticationMethods)"
     elif "no RSA with SHA-2" in error.cause:
         cause = "it takes RSA only with SHA-1, which is broken; an Ed25519 key may do"
+    elif not answer.takes(installed.wanted.type):
+        kind = installed.wanted.type
+        cause = (
+            f"it takes no keys of the type {kind}: PubkeyAcceptedAlgorithms {answer.types[:200]}"
+        )
     elif error.code.startswith("key-"):
         cause = f"{error.summary}: {error.cause}" if error.cause else error.summary
     else:

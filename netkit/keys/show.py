@@ -81,6 +81,8 @@ def look(path: Path, ask: Callable[[str], str | None] = lambda _prompt: None) ->
     try:
         file = read_private(path)
     except KeyFileError as error:
+        if error.code == "key-needs-agent":  # the handle of a security key
+            return _public(Path(f"{path}.pub"), error)
         if error.code not in ("key-is-public", "key-not-recognised"):
             raise
         return _public(path, error)
@@ -105,7 +107,12 @@ def _private(file: KeyFile, ask: Callable[[str], str | None]) -> Shown:
 
 
 def _public(path: Path, first: NetkitError) -> tuple[Shown, ...]:
-    text = read_bounded(path, MAX_LIST).decode("utf-8", "replace")
+    try:
+        text = read_bounded(path, MAX_LIST).decode("utf-8", "replace")
+    except UsageError:
+        if first.code == "key-needs-agent":
+            raise first from None
+        raise
     found = find_keys(text)
     if not found and ("PRIVATE KEY" in text or text.startswith("PuTTY-User-Key-File")):
         raise first

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -28,6 +28,8 @@ KINDS: Final[dict[str, type[Argon2id | Argon2i | Argon2d]]] = {
 CIPHER: Final = "aes256-cbc"
 BLOCK: Final = 16
 LINE: Final = 64
+
+_OLD_WINDOWS: Final = "cp1252"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,11 @@ class PpkFile:
 
     @property
     def comment_text(self) -> str:
-        """The comment as text; bytes that are no UTF-8 come out escaped."""
-        return self.comment.decode("utf-8", "backslashreplace")
+        """The comment as text: UTF-8, else as Windows in the West wrote it before PuTTY 0.81."""
+        try:
+            return self.comment.decode("utf-8")
+        except UnicodeDecodeError:
+            return self.comment.decode(_OLD_WINDOWS, "backslashreplace")
 
     def unlock(self, passphrase: str | None = None) -> PpkKey:
         """Return the key.
@@ -82,7 +87,7 @@ class PpkFile:
         if self.encrypted and passphrase is None:
             raise self._fault("is encrypted", "key-encrypted", "it opens with a passphrase only")
         try:
-            plain = self._verified(passphrase if self.encrypted and passphrase else "")
+            plain = self._verified(_as_bytes(passphrase if self.encrypted else None))
         except UnsupportedAlgorithm as error:
             cause = f"this installation of cryptography lacks it: {error}"
             raise self._fault(
@@ -96,20 +101,21 @@ class PpkFile:
         except ValueError as error:
             raise self._fault("is not a usable key", "key-not-recognised", str(error)) from None
 
-    def _verified(self, passphrase: str) -> bytes:
+    def _verified(self, candidates: tuple[bytes, ...]) -> bytes:
         """Return the private blob, with its padding, once the MAC has been compared."""
-        secrets = _derive(self, passphrase)
-        plain = secrets.decrypt(self.private) if self.encrypted else self.private
-        if not hmac.compare_digest(secrets.mac(_covered(self, plain)), self.mac):
-            if self.encrypted:
-                raise self._fault(
-                    "does not open with this passphrase",
-                    "key-wrong-passphrase",
-                    "it is another one, or the file was changed since it was written",
-                )
-            cause = "its MAC does not match: it was changed or damaged since it was written"
-            raise self._fault("is not intact", "key-not-recognised", cause)
-        return plain
+        for secret in candidates:
+            secrets = _derive(self, secret)
+            plain = secrets.decrypt(self.private) if self.encrypted else self.private
+            if hmac.compare_digest(secrets.mac(_covered(self, plain)), self.mac):
+                return plain
+        if self.encrypted:
+            raise self._fault(
+                "does not open with this passphrase",
+                "key-wrong-passphrase",
+                "it is another one, or the file was changed since it was written",
+            )
+        cause = "its MAC does not match: it was changed or damaged since it was written"
+        raise self._fault("is not intact", "key-not-recognised", cause)
 
     def _fault(self, what: str, code: str, cause: str) -> KeyFileError:
         return KeyFileError(f"{self.name} {what}", code=code, cause=cause)
@@ -148,24 +154,30 @@ def write_ppk(
         private += hashlib.sha1(private, usedforsecurity=False).digest()[:missing]
     salt = salt if hashing else b""
     draft = PpkFile("", version, algorithm, encrypted, text, public, private, b"", hashing, salt)
-    secrets = _derive(draft, passphrase or "")
+    secrets = _derive(draft, _as_bytes(passphrase)[0])
     mac = secrets.mac(_covered(draft, private))
+    sealed = secrets.encrypt(private) if encrypted else private
+    return _file(replace(draft, private=sealed, mac=mac))
+
+
+def _file(key: PpkFile) -> bytes:
+    """Return the text of a file."""
     lines = [
-        b"PuTTY-User-Key-File-%d: %s" % (version, algorithm.encode()),
-        b"Encryption: " + (CIPHER.encode() if encrypted else b"none"),
-        b"Comment: " + text,
-        *_wrapped(b"Public-Lines", public),
+        b"PuTTY-User-Key-File-%d: %s" % (key.version, key.algorithm.encode()),
+        b"Encryption: " + (CIPHER.encode() if key.encrypted else b"none"),
+        b"Comment: " + key.comment,
+        *_wrapped(b"Public-Lines", key.public),
     ]
-    if hashing:
+    if key.derivation:
         lines += [
-            b"Key-Derivation: " + hashing.kind.encode(),
-            b"Argon2-Memory: %d" % hashing.memory,
-            b"Argon2-Passes: %d" % hashing.passes,
-            b"Argon2-Parallelism: %d" % hashing.parallelism,
-            b"Argon2-Salt: " + salt.hex().encode(),
+            b"Key-Derivation: " + key.derivation.kind.encode(),
+            b"Argon2-Memory: %d" % key.derivation.memory,
+            b"Argon2-Passes: %d" % key.derivation.passes,
+            b"Argon2-Parallelism: %d" % key.derivation.parallelism,
+            b"Argon2-Salt: " + key.salt.hex().encode(),
         ]
-    lines += _wrapped(b"Private-Lines", secrets.encrypt(private) if encrypted else private)
-    lines.append(b"Private-MAC: " + mac.hex().encode())
+    lines += _wrapped(b"Private-Lines", key.private)
+    lines.append(b"Private-MAC: " + key.mac.hex().encode())
     return b"\n".join([*lines, b""])
 
 
@@ -199,9 +211,23 @@ class _Secrets:
         return machine.update(data) + machine.finalize()
 
 
-def _derive(file: PpkFile, passphrase: str) -> _Secrets:
+def _as_bytes(passphrase: str | None) -> tuple[bytes, ...]:
+    """Return what PuTTY may have made of a passphrase, the likelier first.
+
+    It takes what the system gives: UTF-8, on Windows for long the code page.
+    """
+    if passphrase is None:
+        return (b"",)
+    text = passphrase.encode("utf-8", "surrogateescape")
+    try:
+        old = passphrase.encode(_OLD_WINDOWS)
+    except UnicodeEncodeError:
+        return (text,)
+    return (text,) if old == text else (text, old)
+
+
+def _derive(file: PpkFile, secret: bytes) -> _Secrets:
     """Raises UnsupportedAlgorithm where version 3 needs an Argon2 that is not there."""
-    secret = passphrase.encode("utf-8", "surrogateescape")
     if file.version == 2:
         mac_key = _sha1(b"putty-private-key-file-mac-key" + secret)
         if not file.encrypted:

@@ -8,11 +8,23 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from netkit.errors import GatewayUnreachableError, NetkitError, RemoteProtocolError, UsageError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from netkit.errors import (
+    GatewayUnreachableError,
+    KeyFileError,
+    NetkitError,
+    RemoteProtocolError,
+    UsageError,
+)
 from netkit.model import ForwardKind
 from netkit.text.endpoints import parse_bind, parse_endpoint, parse_gateway
 from netkit.text.forwards import format_forward, parse_forward
 from netkit.text.known_hosts import parse_known_hosts
+from netkit.text.openssh_key import comment_in, encode
+from netkit.text.ppk import Argon2, write_ppk
+from netkit.text.ppk_reading import parse_ppk
+from netkit.text.public_keys import find_keys
 from netkit.wire.banner import MAX_BYTES, Identification
 from netkit.wire.compression import MAX_PAYLOAD, Compressor, Decompressor
 from netkit.wire.mux import ChannelRequest, Data, Eof, GlobalRequest, Mux, Opened, OpenRequest
@@ -170,6 +182,16 @@ def known_hosts(data: bytes) -> None:
     hosts.match("gateway", 2222, "127.0.0.1").verdict(b"key")
 
 
+def key_files(data: bytes) -> None:
+    """Key files: PuTTY's, OpenSSH's comment, and lists of public keys."""
+    find_keys(data.decode("utf-8", "replace"))
+    comment_in(data, None)
+    with contextlib.suppress(KeyFileError):
+        file = parse_ppk(data, "fuzz")
+        if file.derivation is None or file.derivation.memory * file.derivation.passes < 1000:
+            file.unlock("x")
+
+
 def command_line(data: bytes) -> None:
     """Endpoints, gateways and forwards as a user or a configuration writes them."""
     text = data.decode("utf-8", "surrogateescape")
@@ -191,6 +213,19 @@ def _words(*names: str) -> tuple[bytes, ...]:
     return tuple(len(name).to_bytes(4, "big") + name.encode() for name in names)
 
 
+def _ppk(passphrase: str | None, version: int) -> bytes:
+    cheap = Argon2(memory=8, passes=1)
+    return write_ppk(
+        _KEY,
+        comment="me",
+        passphrase=passphrase,
+        version=version,
+        derivation=cheap,
+        salt=bytes(16),
+    )
+
+
+_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 _OPEN = b"\x5a" + _words("forwarded-tcpip")[0] + bytes([0, 0, 0, 9, 0, 32, 0, 0, 0, 0, 128, 0])
 _CONFIRM = b"\x5b" + bytes([0, 0, 0, 0, 0, 0, 0, 9, 0, 32, 0, 0, 0, 0, 128, 0])
 _DATA = b"\x5e\x00\x00\x00\x00\x00\x00\x00\x02hi"
@@ -255,6 +290,17 @@ TARGETS = (
             b"|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= ssh-ed25519 AAAA\n",
         ),
         words=(b"@cert-authority ", b"@revoked ", b"|1|", b"[gateway]:2222", b"ssh-ed25519 "),
+    ),
+    Target(
+        "key_files",
+        key_files,
+        (
+            _ppk(None, 3),
+            _ppk("x", 3),
+            _ppk("x", 2),
+            encode(_KEY, comment="me", passphrase=None, seed=bytes(20)),
+        ),
+        words=(b"ssh-ed25519 AAAA", b"Public-Lines: 1", b"Argon2-Memory: ", b"Encryption: none"),
     ),
     Target(
         "command_line",

@@ -203,9 +203,7 @@ def _login(gateway: Sshd, home: Path) -> None:
     (ssh / "authorized_keys").write_text(public_line(key) + "\n")
     (ssh / "authorized_keys").chmod(0o600)
     gateway.known_hosts(ssh / "known_hosts", "gateway")
-    (ssh / "config").write_text(
-        f"Host gateway\n  Port {gateway.port}\n  IdentityFile ~/.ssh/id_ed25519\n"
-    )
+    (ssh / "config").write_text(f"Host gateway\n  Port {gateway.port}\n")
 
 
 @contextlib.contextmanager

@@ -51,15 +51,16 @@ def install(there: Home, key: Path, *more: str | Path, password: str = PASSWORD)
     return netkit("key", "install", *words, *more, cwd=cwd, stdin=f"{password}\n")
 
 
-def logs_in(there: Home, key: Path, command: str = "echo in") -> subprocess.CompletedProcess[str]:
-    """Log in with OpenSSH's own client and this key alone."""
+def logs_in(there: Home, key: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Log in with OpenSSH's own client and this key alone; it says ``in`` unless told else."""
     options = ("BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none", "ConnectTimeout=10")
     argv = [str(require("ssh")), "-F", "none", "-i", str(key), "-p", str(there.sshd.port)]
     argv += ["-o", f"UserKnownHostsFile={there.sshd.known_hosts()}"]
     for option in options:
         argv += ["-o", option]
+    target = f"{USER}@{there.sshd.host}"
     return subprocess.run(
-        [*argv, f"{USER}@{there.sshd.host}", command],
+        [*argv, *words, target] if words else [*argv, target, "echo in"],
         capture_output=True,
         text=True,
         timeout=30,
@@ -182,14 +183,17 @@ def test_a_full_disk_loses_nothing(key):
 
 
 def test_a_key_for_tunnels_only(there, key):
-    more = ("--restrict", "--permit-open", "127.0.0.1:5432", "--permit-listen", "8080")
+    port = there.sshd.port
+    more = ("--restrict", "--permit-open", f"127.0.0.1:{port}", "--permit-listen", "8080")
     assert install(there, key, *more).code == 0
     (entry,) = find_keys(there.authorized_keys.read_text())
     assert entry.before.startswith("restrict,port-forwarding,")
-    assert 'permitopen="127.0.0.1:5432"' in entry.before
+    assert f'permitopen="127.0.0.1:{port}"' in entry.before
     assert 'permitlisten="8080"' in entry.before
     ran = logs_in(there, key)
     assert (ran.returncode, ran.stdout) == (1, "")
+    assert logs_in(there, key, "-W", f"127.0.0.1:{port}").stdout.startswith("SSH-2.0-")
+    assert "prohibited" in logs_in(there, key, "-W", "127.0.0.1:1").stderr
     # the same again changes nothing, other options take --replace
     text = there.authorized_keys.read_text()
     assert install(there, key, *more).code == 0
@@ -201,7 +205,7 @@ def test_a_key_for_tunnels_only(there, key):
     first, second, third = there.authorized_keys.read_text().splitlines()
     assert (f"{first}\n", third) == (OTHER, "# end")
     assert 'permitopen="[::1]:1"' in second
-    assert "5432" not in second
+    assert str(port) not in second
 
 
 def test_nothing_is_done_on_a_dry_run(there, key):
@@ -240,6 +244,23 @@ def test_keys_of_other_formats_and_passphrases(there, key, form, tmp_path):
         assert done.code == 0, done.err
 
 
+def test_through_a_jump_host_and_from_a_profile(there, key, tmp_path):
+    """The jump host has a key of its own, which gets in at the gateway, too."""
+    other = make_key(tmp_path / "jump")
+    there.write(f"{public_line(other)}\n")
+    target = f"{USER}@127.0.0.1:{there.sshd.port}"
+    path = config(tmp_path, there.sshd.known_hosts(), f"IdentityFile {other}")
+    done = netkit("key", "install", target, "-J", target, "-i", key, "-F", path, cwd=tmp_path)
+    assert done.code == 0, done.err
+    there.authorized_keys.unlink()
+    words = (target, "-F", path, "-i", key, "-L", "0:127.0.0.1:1")
+    saved = netkit("profile", "save", "work", *words, cwd=tmp_path)
+    assert saved.code == 0, saved.err
+    done = netkit("key", "install", "work", "--password-stdin", cwd=tmp_path, stdin=PASSWORD)
+    assert done.code == 0, done.err
+    assert there.authorized_keys.read_text() == f"{public_line(key)} id\n"
+
+
 def test_a_wrong_password(there, key):
     done = install(there, key, password="wrong")
     assert done.code == 6
@@ -251,7 +272,7 @@ def test_a_wrong_password(there, key):
     [
         ({"AuthorizedKeysFile": "/etc/netkit-nowhere/%u"}, "/etc/netkit-nowhere/nobody"),
         ({"AuthorizedKeysFile": "none"}, "takes no keys from files"),
-        ({"PubkeyAcceptedAlgorithms": "rsa-sha2-512"}, "PubkeyAcceptedAlgorithms"),
+        ({"PubkeyAcceptedAlgorithms": "rsa-sha2-512"}, "no keys of the type ssh-ed25519"),
         ({"ForceCommand": "echo menu"}, "a forced command or a menu"),
         ({"AuthenticationMethods": "publickey,password password"}, "one more factor"),
     ],
@@ -274,6 +295,18 @@ def test_a_certificate_that_logs_in_proves_nothing_of_the_key(tmp_path, key):
         done = install(there, key)
     assert done.code == 6
     assert "[key-not-proved]" in done.err
+
+
+@pytest.mark.parametrize("uid", [UID, 0], ids=["sshd_config", "sshd -T"])
+def test_the_file_that_sshd_reads(key, uid):
+    """As root sshd itself can be asked, which knows what a Match block says."""
+    match = ("Match User nobody", "AuthorizedKeysFile %h/.ssh/%u_keys")
+    options = {"extra": match} if uid == 0 else {"AuthorizedKeysFile": "%h/.ssh/%u_keys"}
+    with home(uid=uid, **options) as there:
+        done = install(there, key)
+        assert done.code == 0, done.err
+        assert (there.path / ".ssh" / "nobody_keys").read_text() == f"{public_line(key)} id\n"
+        assert logs_in(there, key).stdout == "in\n"
 
 
 def test_strict_modes_that_cannot_be_mended(there, key):

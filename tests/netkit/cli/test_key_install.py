@@ -12,6 +12,7 @@ from netkit.model import Fix, Hop, Plan
 from netkit.text.ppk_blobs import string
 from support.key_commands import Keys
 from support.prompts import Person
+from support.security_keys import BLOB, write_pair
 from support.sshd import make_key, public_line
 
 
@@ -28,13 +29,17 @@ def key(tmp_path: Path) -> Path:
     return make_key(tmp_path / "key")
 
 
-def test_the_first_key_that_ssh_would_offer(tmp_path, key):
+def test_the_first_key_that_ssh_would_offer(tmp_path, key, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     found = find(None, None, tmp_path / "missing", key, tmp_path / "other")
     assert (found.path, found.comment, found.agent) == (key, "key", False)
     with pytest.raises(UsageError) as caught:
         find(None, None, tmp_path / "missing")
     assert caught.value.code == "no-key"
     assert caught.value.fixes[0].argv == ("netkit", "key", "new")
+    (tmp_path / ".ssh").mkdir()
+    usual = key.rename(tmp_path / ".ssh" / "id_ed25519")
+    assert find(None).path == usual
 
 
 def test_a_public_half_stands_for_its_private_one(tmp_path, key):
@@ -60,6 +65,18 @@ def test_a_locked_pem(tmp_path):
     assert caught.value.code == "key-encrypted"
     assert string(b"ecdsa-sha2-nistp256") in find(key, Person(["secret"])).blob
     assert line.startswith("ecdsa-sha2-nistp256")
+
+
+@pytest.mark.parametrize("suffix", ["", ".pub"])
+def test_a_security_key_is_for_the_agent(tmp_path, suffix):
+    path = write_pair(tmp_path / "id_sk")
+    found = find(Path(f"{path}{suffix}"))
+    assert (found.path, found.blob, found.comment) == (Path(f"{path}.pub"), BLOB, "token")
+    assert found.agent
+    Path(f"{path}.pub").unlink()
+    with pytest.raises(KeyFileError) as caught:
+        find(path)
+    assert caught.value.code == "key-needs-agent"
 
 
 def test_a_pair_that_was_mixed_up(tmp_path, key):

@@ -109,6 +109,24 @@ def test_answers():
     assert answer("failed odd").why == "odd"
 
 
+@pytest.mark.parametrize(
+    ("types", "kind", "takes"),
+    [
+        ("", "ssh-ed25519", True),
+        ("ssh-ed25519,rsa-sha2-512", "ssh-ed25519", True),
+        ("ssh-ed25519,rsa-sha2-512", "ssh-rsa", True),
+        ("ssh-ed25519,ssh-rsa", "ssh-rsa", False),
+        ("rsa-sha2-512", "ssh-ed25519", False),
+        ("+ssh-rsa", "ssh-ed25519", True),
+        ("-ssh-rsa", "ssh-ed25519", True),
+        ("ecdsa-*", "ssh-ed25519", True),
+    ],
+)
+def test_types_that_a_gateway_takes(types, kind, takes):
+    assert Answer(types=types).takes(kind) is takes
+    assert answer("added", f"types {types}", "end").types == types
+
+
 def test_an_answer_that_was_cut_off_is_no_success():
     found = answer("file /h/a", "added")
     assert (found.outcome, found.reason) == ("failed", "cut-off")

@@ -183,6 +183,27 @@ def test_a_part_of_it_does_nothing(tmp_path, part):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_change_meanwhile_is_not_lost(keys, tmp_path):
+    """Another program adds a key between our copy and our move: here `tail` does."""
+    keys.write_text("x\n")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    tail = tools / "tail"
+    tail.write_text(f'#!/bin/sh\necho y >>{keys}\nexec {shutil.which("tail")} "$@"\n')
+    tail.chmod(0o755)
+    done = subprocess.run(
+        ["sh"],
+        input=script(Wanted(blob=BLOB), SERVER),
+        capture_output=True,
+        timeout=20,
+        check=False,
+        env={"HOME": str(tmp_path), "PATH": f"{tools}:{os.environ['PATH']}"},
+    )
+    assert read_answer(done.stdout).reason == "changed"
+    assert keys.read_text() == "x\ny\n"
+    assert [path.name for path in keys.parent.iterdir()] == ["authorized_keys"]
+
+
 def test_many_keys_take_no_time(keys):
     keys.write_text(f"{OTHER} x\n" * 5000)
     assert run(keys.parent.parent).outcome == "added"

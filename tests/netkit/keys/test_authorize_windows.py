@@ -35,6 +35,26 @@ def test_the_script_answers_as_the_other_one_does():
     assert text.count("(") == text.count(")")
 
 
+@pytest.mark.parametrize(
+    ("row", "options"),
+    [
+        ("KEY", ""),
+        ("  KEY  me", ""),
+        ('restrict,command="a b"\tKEY me', 'restrict,command="a b"'),
+        ("#KEY", None),
+        ("  # KEY", None),
+        ("xKEY", None),
+        ("KEYx", None),
+    ],
+)
+def test_what_counts_as_the_key(row, options):
+    """The expression is one that Python reads as .NET does."""
+    (pattern,) = re.findall(r'Match\(\$row,"(.*)"\)', script())
+    key = r"ssh\-ed25519\s+AAAA\+/=="
+    match = re.match(pattern.replace("$key", key), row.replace("KEY", "ssh-ed25519 AAAA+/=="))
+    assert (match[1] if match else None) == options
+
+
 def test_administrators_have_a_file_of_their_own():
     text = script()
     assert "administrators_authorized_keys" in text

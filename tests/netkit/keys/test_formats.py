@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from netkit.engine.transport.keys import PublicKeyFile
 from netkit.engine.transport.signatures import public_blob
-from netkit.errors import KeyFileError
+from netkit.errors import KeyFileError, UsageError
 from netkit.keys.formats import (
     FORMS,
     Costs,
@@ -133,6 +133,20 @@ def test_there_is_no_other_form():
 def test_curves_that_a_form_lacks(form):
     with pytest.raises(ValueError, match="SSH knows"):
         write(ec.generate_private_key(ec.SECP256K1()), form, comment="", passphrase=None)
+
+
+def test_no_argon2(monkeypatch):
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    from netkit.text import ppk as module
+
+    def derive(*_args):
+        raise UnsupportedAlgorithm("no argon2")
+
+    monkeypatch.setattr(module, "_derive", derive)
+    with pytest.raises(UsageError) as caught:
+        write(KEY, "ppk", comment="", passphrase="x")
+    assert caught.value.code == "no-argon2"
 
 
 def test_the_public_line_is_one_line():

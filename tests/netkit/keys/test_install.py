@@ -210,6 +210,7 @@ def test_a_login_with_one_key_alone(agent):
         ({}, AuthenticationError("x", cause="it accepted publickey x and"), "one more factor"),
         ({}, AuthenticationError("x", cause="the gateway takes no RSA with SHA-2"), "SHA-1"),
         ({}, KeyFileError("k is encrypted", code="key-encrypted"), "k is encrypted"),
+        ({"types": "rsa-sha2-512"}, AuthenticationError("x"), "no keys of the type ssh-ed25519"),
         ({"read": "/etc/keys/%u"}, AuthenticationError("x"), "read from /etc/keys/%u"),
         ({}, AuthenticationError("x"), "another file"),
         ({"file": "/srv/keys"}, AuthenticationError("x"), "permissions above the file"),
@@ -217,7 +218,8 @@ def test_a_login_with_one_key_alone(agent):
 )  # fmt: skip
 def test_causes(answer, error, words):
     answer = Answer(outcome="added", **{"file": "/home/me/.ssh/authorized_keys", **answer})
-    installed = Installed(answer, "SSH-2.0-x", Wanted(blob=b""))
+    wanted = Wanted(blob=b"\0\0\0\x0bssh-ed25519")
+    installed = Installed(answer, "SSH-2.0-x", wanted)
     found = install._no_login(Access(plan=Plan(hops=(HOP,))), Path("/k"), installed, error)
     assert words in found.cause
     doctor = next(fix for fix in found.fixes if fix.argv[:2] == ("netkit", "doctor"))

@@ -14,6 +14,7 @@ from netkit.errors import KeyFileError, NetkitError, UsageError
 from netkit.keys import show
 from netkit.keys.show import look
 from support.putty_keys import ppk
+from support.security_keys import write_pair
 from support.sshd import make_key, public_line
 
 
@@ -70,6 +71,16 @@ def test_a_locked_pem_alone(tmp_path):
     with pytest.raises(KeyFileError) as caught:
         look(path, lambda _prompt: "wrong")
     assert caught.value.code == "key-wrong-passphrase"
+
+
+def test_security_keys_show_their_public_half(tmp_path):
+    path = write_pair(tmp_path / "id_sk")
+    (shown,) = look(path)
+    assert (shown.type, shown.comment) == ("sk-ssh-ed25519@openssh.com", "token")
+    Path(f"{path}.pub").unlink()
+    with pytest.raises(KeyFileError) as caught:
+        look(path)
+    assert caught.value.code == "key-needs-agent"
 
 
 def test_permissions(tmp_path):

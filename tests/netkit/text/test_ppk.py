@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -13,6 +14,7 @@ from netkit.errors import KeyFileError
 from netkit.text.ppk import Argon2, write_ppk
 from netkit.text.ppk_blobs import PpkKey, public_blob
 from netkit.text.ppk_reading import parse_ppk
+from support.peers import require
 from support.putty_keys import ppk
 from support.sshd import make_key, public_line
 
@@ -109,10 +111,23 @@ def test_halves_of_two_keys_with_a_right_mac():
     blob = dataclasses.replace(mine, public=theirs)
     from netkit.text import ppk as module
 
-    mac = module._derive(blob, "").mac(module._covered(blob, blob.private))
+    mac = module._derive(blob, b"").mac(module._covered(blob, blob.private))
     with pytest.raises(KeyFileError) as caught:
         dataclasses.replace(blob, mac=mac).unlock()
     assert "not of one key" in caught.value.cause
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_passphrases_and_comments_of_old_windows(tmp_path, version):
+    key = make_key(tmp_path / "key")
+    (tmp_path / "secret").write_bytes("pässword\n".encode("cp1252"))
+    argv = [require("puttygen"), key, "-O", "private", "-o", tmp_path / "k.ppk", "-C", b"b\xfcro"]
+    argv += ["--new-passphrase", tmp_path / "secret", "--ppk-param"]
+    subprocess.run([*argv, f"version={version},memory=64,passes=1"], check=True, timeout=20)
+    file = parse_ppk((tmp_path / "k.ppk").read_bytes(), "k")
+    assert file.comment_text == "büro"
+    assert public_blob(file.unlock("pässword")) == file.public
+    assert code((tmp_path / "k.ppk").read_bytes(), "passwörd") == "key-wrong-passphrase"
 
 
 def test_secrets_are_in_no_text():
