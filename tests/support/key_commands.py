@@ -41,8 +41,10 @@ class Keys:
     def run(self, *argv: str | Path, stdin: str = "", typed: Iterable[str] = ()) -> Outcome:
         """Run ``netkit key ARGV``; ``typed`` are the answers of the person at the terminal."""
         self.terminal = Terminal(typed)
-        for module in ("key_files", "key_install"):
-            self.monkeypatch.setattr(f"netkit.cli.{module}.TerminalPrompter", lambda: self.terminal)
+        for module in ("files", "install"):
+            self.monkeypatch.setattr(
+                f"netkit.cli.key.{module}.TerminalPrompter", lambda: self.terminal
+            )
         read, write = os.pipe()
         os.write(write, stdin.encode())
         os.close(write)

@@ -120,7 +120,7 @@ def _is_ppk(path: Path) -> bool:
 
 
 def _convert(path: Path, target: Path, output: Output) -> None:
-    from netkit.cli.key_files import convert
+    from netkit.cli.key.files import convert
 
     convert(
         output,

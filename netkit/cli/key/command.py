@@ -62,7 +62,7 @@ Examples:
 @click.pass_context
 def new(ctx: click.Context, /, file: Path | None, **values: Any) -> int:
     """Make a key pair: FILE and FILE.pub (default ~/.ssh/id_TYPE).  Nothing is overwritten."""
-    from netkit.cli.key_files import make
+    from netkit.cli.key.files import make
 
     output = ctx.meta[META_OUTPUT] = Output()
     return make(output, file, **values)
@@ -105,7 +105,7 @@ FILE with another ending; a public key goes to standard output.
 @click.pass_context
 def convert(ctx: click.Context, /, file: Path, **values: Any) -> int:
     """Write a private key in another format, or its public half."""
-    from netkit.cli.key_files import convert as run
+    from netkit.cli.key.files import convert as run
 
     output = ctx.meta[META_OUTPUT] = Output()
     return run(output, file, **values)
@@ -123,7 +123,7 @@ def show(ctx: click.Context, /, files: tuple[Path, ...], *, as_json: bool) -> in
     encrypted key the public half is shown; its passphrase is asked for only where that half is
     encrypted too (PEM, PKCS#8).
     """
-    from netkit.cli.key_files import show as run
+    from netkit.cli.key.files import show as run
 
     output = ctx.meta[META_OUTPUT] = Output(as_json=as_json)
     return run(output, files)
@@ -173,7 +173,7 @@ def install(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
     Without -i it is the first key that ssh would offer. -J, -l, -p, -i, -F mean what they mean to
     ssh(1).
     """
-    from netkit.cli.key_install import run
+    from netkit.cli.key.install import run
 
     output = ctx.meta[META_OUTPUT] = Output()
     return run(ctx.obj, output, gateway, values)

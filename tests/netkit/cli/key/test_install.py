@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netkit.cli.key_install import Subject, _offering, _ours, find_subject
+from netkit.cli.key.install import Subject, _offering, _ours, find_subject
 from netkit.errors import KeyFileError, UsageError
 from netkit.model import Fix, Hop, Plan
 from netkit.text.ppk_blobs import string

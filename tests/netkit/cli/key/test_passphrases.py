@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from netkit.cli.passphrases import StdinLines, ask_new, nobody_to_ask, unlock
+from netkit.cli.key.passphrases import StdinLines, ask_new, nobody_to_ask, unlock
 from netkit.errors import KeyFileError, UsageError
 from support.prompts import Person
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from netkit.cli.key import command
+from netkit.cli.key.command import command
 from support.cli import run_cli
 
 

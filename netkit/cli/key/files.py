@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netkit.cli import passphrases
+from netkit.cli.key import passphrases
 from netkit.cli.main import PROGRAM
 from netkit.cli.terminal import TerminalPrompter
 from netkit.engine.transport import keys as key_files

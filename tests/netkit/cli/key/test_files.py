@@ -165,7 +165,7 @@ class TestConvert:
         ],
     )
     def test_names(self, name, form, out):
-        from netkit.cli.key_files import _target
+        from netkit.cli.key.files import _target
 
         assert _target(Path("/x") / name, form, None) == Path("/x") / out
 
