@@ -7,6 +7,7 @@ Nothing is read from disk or run here; the caller hands in what can.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ MAX_FILES = 1000
 """How many files are read for one host."""
 
 _ACCUMULATING = (Kind.FILES, Kind.FORWARD, Kind.SEND_ENV)
+_ADDRESS = re.compile(r"((?<!\S)\[[^\]\s]*\]:\d+(?!\S))")
 _SPLIT_BY_SSH_G = ("userknownhostsfile", "globalknownhostsfile")
 
 
@@ -302,7 +304,12 @@ class _Reader:
         return expand_tokens(home, tokens, self.local.variables)
 
     def _expand_sockets(self, value: str, tokens: Mapping[str, str]) -> str:
-        return expand_tokens(value, tokens, self.local.variables) if "/" in value else value
+        if "/" not in value:
+            return value
+        # An address beside the path has no tokens: the % of [fe80::1%eth0] is its own.
+        parts = _ADDRESS.split(value)
+        parts[::2] = [expand_tokens(part, tokens, self.local.variables) for part in parts[::2]]
+        return "".join(parts)
 
     def _check_loop(self, values: Mapping[str, tuple[str, ...]]) -> None:
         jump = values.get("proxyjump")

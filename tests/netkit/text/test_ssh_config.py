@@ -182,6 +182,11 @@ def test_final_pass_sees_the_resolved_name():
     assert read("Host real.example\n Port 7\nHost gw\n HostName real.example\n")["port"] == ("22",)
 
 
+def test_tokens_are_of_paths_and_not_of_the_address_beside_one():
+    found = read("LocalForward /tmp/%%x [fe80::1%eth0]:1\n")["localforward"]
+    assert found == ("/tmp/%x [fe80::1%eth0]:1",)
+
+
 _KEYS = st.sampled_from(["Host", "Match", "Port", "User", "ProxyJump", "LocalForward", "Include"])
 
 
