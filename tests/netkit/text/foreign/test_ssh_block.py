@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 
 from netkit.model import (
     Endpoint,
@@ -135,7 +135,8 @@ def test_more_that_has_none():
 
 @given(profiles)
 def test_our_reader_agrees(profile):
-    # unknown algorithms are for ssh to refuse
+    # a host that is its own jump host, and unknown algorithms, are for ssh to refuse
+    assume(all(jump.host != profile.tunnel.gateway.host for jump in profile.tunnel.jumps or ()))
     tunnel = replace(profile.tunnel, ciphers=(), macs=())
     profile = replace(profile, tunnel=tunnel)
     lines, left_out = to_block(profile)
