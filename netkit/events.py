@@ -121,13 +121,133 @@ class Stopping(Event):
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying(Event):
+    """The link is gone, or did not come about, and is tried again in ``seconds``.
+
+    ``attempt`` counts from 1 and begins anew with every link that came up.
+    """
+
+    gateway: str
+    attempt: int
+    seconds: float
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged(Event):
+    """What is known of a forward's whole path has changed."""
+
+    forward: ForwardSpec
+    health: Health
+    reason: str = ""
+
+
+class Health(enum.Enum):
+    """What is known of a forward: whether a connection through it would work.
+
+    ``up`` was proved by opening its target; ``unverified`` means that the link is alive and the target
+    was not asked; ``stale`` that the gateway does not answer at the moment; ``refused`` that the gateway,
+    or the target, says no; ``down`` that there is no link.
+    """
+
+    UP = "up"
+    DOWN = "down"
+    STALE = "stale"
+    REFUSED = "refused"
+    UNVERIFIED = "unverified"
+
+
 class State(enum.Enum):
     """Life of a tunnel."""
 
     CONNECTING = "connecting"
     UP = "up"
+    WAITING = "waiting"
     STOPPING = "stopping"
     DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkView:
+    """One link of a tunnel, at a moment.  Times are seconds; ``round_trip`` is 0 while unknown.
+
+    ``bulk`` and ``flows`` count its flows; ``silent`` is since the last byte of the gateway.
+    """
+
+    number: int
+    gateway: str
+    up: bool
+    since: float = 0.0
+    round_trip: float = 0.0
+    silent: float = 0.0
+    flows: int = 0
+    bulk: int = 0
+    server: str = ""
+    cipher: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowView:
+    """One flow, at a moment.
+
+    Attributes:
+        number: as in the events; a tunnel's flows have different ones, whatever their link.
+        link: the number of its link.
+        source, target: as in the events.
+        bytes_to_gateway, bytes_from_gateway: payload so far.
+        seconds, idle: since it began; since the last byte of either direction.
+        window: bytes that the gateway would still take.
+        waits: for what, if it could say more: ``opening``, ``window``, ``reader``, ``link`` or nothing.
+    """
+
+    number: int
+    link: int
+    forward: ForwardSpec | None
+    source: str
+    target: str
+    bytes_to_gateway: int
+    bytes_from_gateway: int
+    seconds: float
+    idle: float
+    window: int
+    waits: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardView:
+    """One forward, at a moment; ``addresses`` is where it really listens."""
+
+    forward: ForwardSpec
+    addresses: tuple[Address, ...]
+    health: Health
+    reason: str = ""
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelView:
+    """A whole tunnel, at a moment: what ``netkit status`` shows.
+
+    ``retry_in`` is seconds until the next attempt, None while none is due; ``reason`` why it is not up.
+    """
+
+    state: State
+    reason: str
+    code: str
+    attempt: int
+    retry_in: float | None
+    reconnects: int
+    seconds: float
+    keepalive: float
+    links: tuple[LinkView, ...]
+    forwards: tuple[ForwardView, ...]
+    flows_open: int
+    flows_total: int
+    flows_failed: int
+    bytes_to_gateway: int
+    bytes_from_gateway: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +277,8 @@ def evolve(status: Status, event: Event) -> Status:
             return replace(status, state=State.UP, reason="")
         case Stopping():
             return replace(status, state=State.STOPPING)
+        case Retrying(reason=reason):
+            return replace(status, state=State.WAITING, reason=reason)
         case LinkDown(reason=reason):
             return replace(status, state=State.DOWN, reason=reason)
         case FlowFailed():
