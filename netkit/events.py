@@ -147,9 +147,9 @@ class HealthChanged(Event):
 class Health(enum.Enum):
     """What is known of a forward: whether a connection through it would work.
 
-    ``up`` was proved by opening its target; ``unverified`` means that the link is alive and the target
-    was not asked; ``stale`` that the gateway does not answer at the moment; ``refused`` that the gateway,
-    or the target, says no; ``down`` that there is no link.
+    ``up`` was proved by opening its target; ``unverified``: the link is alive and the target was not
+    asked; ``stale``: the gateway does not answer at the moment; ``refused``: the gateway, or the
+    target, says no; ``down``: there is no link.
     """
 
     UP = "up"
@@ -199,7 +199,7 @@ class FlowView:
         bytes_to_gateway, bytes_from_gateway: payload so far.
         seconds, idle: since it began; since the last byte of either direction.
         window: bytes that the gateway would still take.
-        waits: for what, if it could say more: ``opening``, ``window``, ``reader``, ``link`` or nothing.
+        waits: for what, if anything: ``opening``, ``window``, ``reader`` or ``link``.
     """
 
     number: int
@@ -230,7 +230,8 @@ class ForwardView:
 class TunnelView:
     """A whole tunnel, at a moment: what ``netkit status`` shows.
 
-    ``retry_in`` is seconds until the next attempt, None while none is due; ``reason`` why it is not up.
+    ``retry_in`` is seconds until the next attempt, None while none is due; ``code`` and ``reason``
+    say why it is not up.
     """
 
     state: State

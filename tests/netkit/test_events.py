@@ -41,6 +41,8 @@ EVENTS = [
     e.LinkDown(gateway="gw", code="stopped", reason=""),
     e.Stopping(flows=3, seconds=5.0),
     e.DisplayLent(display="localhost:10.0", server=":0", trust=X11Trust.TRUSTED),
+    e.Retrying(gateway="gw", attempt=2, seconds=0.4, code="link-lost", reason="it ended"),
+    e.HealthChanged(forward=FORWARD, health=e.Health.STALE, reason="no answer"),
 ]
 
 
