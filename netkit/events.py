@@ -147,9 +147,9 @@ class HealthChanged(Event):
 class Health(enum.Enum):
     """What is known of a forward: whether a connection through it would work.
 
-    ``up`` was proved by opening its target; ``unverified``: the link is alive and the target was not
-    asked; ``stale``: the gateway does not answer at the moment; ``refused``: the gateway, or the
-    target, says no; ``down``: there is no link.
+    ``up`` was proved by opening its target; ``unverified``: the link is alive and the target
+    was not asked; ``stale``: the gateway does not answer at the moment; ``refused``: the gateway,
+    or the target, says no; ``down``: there is no link.
     """
 
     UP = "up"

@@ -1,7 +1,6 @@
-"""What may be seen of a running tunnel, and done to it: the port between supervisor and its users.
+"""What may be seen of a running tunnel, and done to it: a port.
 
-`netkit.engine.tunnel.Tunnel` implements it; the control socket, the metrics and the services use it.
-Every method may be called from any thread and returns within a second or so.
+`netkit.engine.tunnel.Tunnel` implements it; control, metrics and services use it.  Every method may be called from any thread and returns within a second or so.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Supervised(Protocol):
         """
 
     def remove(self, spec: ForwardSpec) -> bool:
-        """End a forward with the same kind and bind, its flows too; return whether there was one."""
+        """End a forward of that kind and bind, its flows too; return whether there was one."""
 
     def kill(self, flow: int) -> bool:
         """Reset a flow; return whether there was one."""
