@@ -257,6 +257,7 @@ class Status:
 
     state: State = State.CONNECTING
     reason: str = ""
+    code: str = ""
     flows_open: int = 0
     flows_total: int = 0
     flows_failed: int = 0
@@ -275,13 +276,13 @@ def evolve(status: Status, event: Event) -> Status:
         )
     match event:
         case LinkUp(hop=hop, hops=hops) if hop == hops:
-            return replace(status, state=State.UP, reason="")
+            return replace(status, state=State.UP, reason="", code="")
         case Stopping():
             return replace(status, state=State.STOPPING)
-        case Retrying(reason=reason):
-            return replace(status, state=State.WAITING, reason=reason)
-        case LinkDown(reason=reason):
-            return replace(status, state=State.DOWN, reason=reason)
+        case Retrying(reason=reason, code=code):
+            return replace(status, state=State.WAITING, reason=reason, code=code)
+        case LinkDown(reason=reason, code=code):
+            return replace(status, state=State.DOWN, reason=reason, code=code)
         case FlowFailed():
             return replace(status, flows_failed=status.flows_failed + 1)
     return status
@@ -293,6 +294,7 @@ def _count(
     return Status(
         state=status.state,
         reason=status.reason,
+        code=status.code,
         flows_open=status.flows_open + opened,
         flows_total=status.flows_total + total,
         flows_failed=status.flows_failed,

@@ -12,6 +12,7 @@ import click
 from netkit.errors import UsageError
 from netkit.files import at_home
 from netkit.model import (
+    Endurance,
     ForwardKind,
     ForwardSpec,
     Gateway,
@@ -179,6 +180,39 @@ def forward_options(function: F) -> F:
     )(function)
 
 
+def endurance_options(function: F) -> F:
+    """Add the options about what becomes of a tunnel whose link is lost."""
+    return _all(
+        click.option(
+            "--reconnect/--no-reconnect",
+            default=None,
+            help="Make a link that is lost again, or end with it (default: again).",
+        ),
+        click.option(
+            "--retries",
+            type=click.IntRange(0),
+            metavar="N",
+            help="Attempts in a row that may fail before it ends (default: no limit).",
+        ),
+        click.option(
+            "--hold",
+            type=Seconds(0, 3600),
+            help="How long new connections wait for the link; 0: not at all. (default 10)",
+        ),
+        click.option(
+            "--probe",
+            type=Seconds(0, 86400),
+            help="Prove each -L forward by connecting to its target, so often; 0: never.",
+        ),
+    )(function)
+
+
+def endurance(values: dict[str, Any], saved: Endurance) -> Endurance:
+    """Return what `endurance_options` collected, and for the rest what is ``saved``."""
+    said = {name: values.get(name) for name in ("reconnect", "retries", "hold", "probe")}
+    return replace(saved, **{name: value for name, value in said.items() if value is not None})
+
+
 def x11_options(function: F) -> F:
     """Add the options that lend the display here; the last one counts."""
     return _all(
@@ -286,6 +320,7 @@ def tunnel_spec(
         expose=values["expose"],
         x11=X11Trust(values["x11"]) if values.get("x11") else None,
         proxy=values["proxy"],
+        endurance=endurance(values, Endurance()),
     )
 
 

@@ -65,6 +65,22 @@ class Companion(Protocol):
         """The tunnel is over."""
 
 
+class Watcher(Protocol):
+    """What looks on from before the start to after the end; it never holds up the tunnel."""
+
+    def begin(self, tunnel: TunnelLike, tell: Callable[[Event], None]) -> None:
+        """The tunnel is about to start; raises NetkitError if it must not.  ``tell`` prints."""
+
+    def see(self, event: Event) -> None:
+        """Something happened, in any thread; must not block."""
+
+    def up(self) -> None:
+        """The forwards listen."""
+
+    def end(self) -> None:
+        """The tunnel is over, or did not begin."""
+
+
 class TunnelJob:
     """Plans, opens and reports a tunnel, and waits for its end."""
 
@@ -77,6 +93,7 @@ class TunnelJob:
         *,
         prompter: TerminalPrompter | None = None,
         lending: Lending | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         """``lending`` is the display that the plan's ``x11`` is about; found here by default."""
         self._request = request
@@ -89,6 +106,7 @@ class TunnelJob:
         self._up = False
         self._tunnel: TunnelLike | None = None
         self._lending = lending
+        self._watcher = watcher
         self._session: X11Session | None = None
 
     def work(self) -> int:
@@ -125,26 +143,32 @@ class TunnelJob:
 
         debugging.keep_quiet()
         printer = EventPrinter(self._output.event, flows=self._output.flows)
+        watcher = self._watcher
+        post = printer.post if watcher is None else _both(watcher.see, printer.post)
         for warning in plan.warnings:
             printer.post(Notice(code="plan-warning", text=warning))
         try:
-            tunnel = self._maker(plan, printer.post)(
+            tunnel = self._maker(plan, post)(
                 plan,
                 # with nobody to ask, errors say so and name the option that needs nobody
                 prompter=self._prompter if self._prompter.has_terminal() else None,
                 password=password,
-                observer=printer.post,
+                observer=post,
             )
             with self._lock:
                 if self._stopped:
                     return 0
                 self._tunnel = tunnel
             try:
-                return self._serve(tunnel, plan, printer.post)
+                if watcher is not None:
+                    watcher.begin(tunnel, printer.post)
+                return self._serve(tunnel, plan, post)
             finally:
                 if not self._stopped:  # else the drain is in progress, on another thread
                     tunnel.stop(0.0)
         finally:
+            if watcher is not None:
+                watcher.end()
             printer.close(_PRINT_REST)
 
     def _maker(self, plan: Plan, post: Callable[[Event], None]) -> TunnelMaker:
@@ -178,6 +202,8 @@ class TunnelJob:
         gc.freeze()
         with self._lock:
             self._up = True
+        if self._watcher is not None:
+            self._watcher.up()
         if not self._output.as_json:
             gateway = plan.hops[-1].alias
             for forward in tunnel.forwards:
@@ -200,6 +226,16 @@ class TunnelJob:
             return
         for line in render.plan_lines(plan):
             self._output.data(line)
+
+
+def _both(
+    first: Callable[[Event], None], second: Callable[[Event], None]
+) -> Callable[[Event], None]:
+    def post(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return post
 
 
 def _no_forward(request: Request) -> UsageError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,7 @@ import click
 from netkit.cli import options
 from netkit.cli.lifecycle import Job, run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
+from netkit.cli.observing import observe_options, onlookers
 from netkit.cli.output import Output, OutputError
 from netkit.cli.profile.resolve import complete_name
 from netkit.cli.services import Services
@@ -160,6 +161,9 @@ class UpJob:
 @click.command("up", short_help="Start saved tunnels.", epilog=_EPILOG)
 @click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=complete_name)
 @options.password_option
+@options.endurance_options
+@observe_options
+@click.option("--expose", is_flag=True, help="Allow --metrics where other machines can connect.")
 @click.option("--no-launch", is_flag=True, help="Start no program with the tunnel.")
 @click.option(
     "--once",
@@ -183,7 +187,7 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **values: Any) -> int
 
     Without NAME it is the default profile.
     """
-    ctx.meta[META_OUTPUT] = Output(as_json=values["as_json"], verbose=values["verbose"])
+    ctx.meta[META_OUTPUT] = _output(values)
     profiles = _profiles(names)
     if values["password_stdin"] and len(profiles) > 1:
         raise UsageError(
@@ -192,6 +196,7 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **values: Any) -> int
             cause="there is one password on standard input; the keyring holds one for each",
         )
     services = ctx.obj or Services()
+    values["onlookers"] = onlookers(values, command="up")
     if values["once"] and not values["dry_run"]:
         from netkit.cli.clients import instances
 
@@ -203,6 +208,15 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **values: Any) -> int
             values["present"] = found.present
             return _run(ctx, found.left, services, values)
     return _run(ctx, profiles, services, values)
+
+
+def _output(values: dict[str, Any], tag: str = "") -> Output:
+    return Output(
+        as_json=values["as_json"],
+        verbose=values["verbose"],
+        tag=tag,
+        log_json=values["log_format"] == "json",
+    )
 
 
 def _run(
@@ -222,7 +236,7 @@ def _members(
     turns = TurnTaker()
     members = []
     for profile in profiles:
-        output = Output(as_json=values["as_json"], verbose=values["verbose"], tag=profile.name)
+        output = _output(values, profile.name)
         job = _job(profile, values, services, output, turns.named(profile.name))
         members.append(Member(profile.name, job, output))
     return members
@@ -236,12 +250,14 @@ def _job(
     prompter: TerminalPrompter | None = None,
 ) -> Job:
     request = _request(profile, values)
+    looking = values["onlookers"]
+    watcher = looking.of(profile.name) if looking is not None else None
     companions = _companions(profile, values, output)
     if not companions:
-        return TunnelJob(request, services, output, prompter=prompter)
+        return TunnelJob(request, services, output, prompter=prompter, watcher=watcher)
     from netkit.cli.clients.launching import accompanied
 
-    return accompanied(request, services, output, companions, prompter)
+    return accompanied(request, services, output, companions, prompter, watcher)
 
 
 def _profiles(names: Sequence[str]) -> list[Profile]:
@@ -268,7 +284,7 @@ def _profiles(names: Sequence[str]) -> list[Profile]:
 
 def _request(profile: Profile, values: dict[str, Any]) -> Request:
     return Request(
-        spec=profile.tunnel,
+        spec=replace(profile.tunnel, endurance=options.endurance(values, profile.tunnel.endurance)),
         auto_keepalive=profile.keepalive_auto,
         counted=profile.tunnel.keepalive is not None,
         password_stdin=values["password_stdin"],

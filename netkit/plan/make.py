@@ -61,6 +61,7 @@ def make_plan(spec: TunnelSpec, environment: Environment) -> Plan:
         forwards=forwards,
         x11=spec.x11,
         keepalive=keepalive,
+        endurance=spec.endurance,
         warnings=tuple(warnings),
     )
 

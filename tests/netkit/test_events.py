@@ -138,7 +138,7 @@ class TestStatus:
         status = e.evolve(status, e.LinkDown(gateway="gw", code="link-cut", reason="cut"))
         assert (status.state, status.reason) == (e.State.DOWN, "cut")
         assert e.evolve(status, link_up(1, 1)) == dataclasses.replace(
-            status, state=e.State.UP, reason=""
+            status, state=e.State.UP, reason="", code=""
         )
 
     def test_counts_open_flows(self) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from netkit.model import (
     Endpoint,
+    Endurance,
     ForwardKind,
     ForwardSpec,
     Gateway,
@@ -97,6 +98,13 @@ tunnels = st.builds(
     expose=st.booleans(),
     proxy=st.sampled_from([None, "socks5://h:1080", "http://me@[::1]:3128"]),
     x11=st.sampled_from([None, *X11Trust]),
+    endurance=st.builds(
+        Endurance,
+        reconnect=st.booleans(),
+        retries=st.one_of(st.none(), st.integers(0, 2**31 - 1)),
+        hold=st.floats(0, 3600),
+        probe=st.floats(0, 86400),
+    ),
 )
 
 

@@ -22,7 +22,7 @@ from netkit.cli.clients.order import ClientEnded, ClientStarted, Order, ServerAn
 from netkit.cli.main import PROGRAM
 from netkit.cli.output import Output
 from netkit.cli.render import clean
-from netkit.cli.tunnel_job import Companion, Request, TunnelJob
+from netkit.cli.tunnel_job import Companion, Request, TunnelJob, Watcher
 from netkit.desktop import launch
 from netkit.desktop.addresses import (
     forward_for,
@@ -341,12 +341,13 @@ def accompanied(
     output: Output,
     companions: Sequence[Companion],
     prompter: TerminalPrompter | None = None,
+    watcher: Watcher | None = None,
 ) -> Accompanied:
     """Return the job of a tunnel whose launchers see its events and end before it."""
     for each in companions:
         if isinstance(each, Launcher):
             services = each.watching(services)
-    job = TunnelJob(request, services, output, companions, prompter=prompter)
+    job = TunnelJob(request, services, output, companions, prompter=prompter, watcher=watcher)
     return Accompanied(job, companions)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import MISSING, Field, fields, replace
+from typing import Any
 
 from netkit.model import Keepalive, Profile, TunnelSpec
 
@@ -16,9 +17,13 @@ def override(profile: Profile, said: TunnelSpec) -> TunnelSpec:
     changes = {
         each.name: value
         for each in fields(TunnelSpec)
-        if each.name != "gateway" and (value := getattr(said, each.name)) != each.default
+        if each.name != "gateway" and (value := getattr(said, each.name)) != _default(each)
     }
     return replace(profile.tunnel, **changes)
+
+
+def _default(of: Field[Any]) -> object:
+    return of.default if of.default_factory is MISSING else of.default_factory()
 
 
 def keepalive(profile: Profile, interval: float | None, count: int | None) -> Keepalive | None:

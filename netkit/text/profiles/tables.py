@@ -25,6 +25,8 @@ _Port = Annotated[int, Meta(ge=1, le=65535)]
 _Count = Annotated[int, Meta(ge=1, le=1000)]
 _Interval = Annotated[float, Meta(ge=0, le=86400)]
 _Seconds = Annotated[float, Meta(ge=0.1, le=3600)]
+_Retries = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+_Hold = Annotated[float, Meta(ge=0, le=3600)]
 _Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=f"^{PATTERN}$")]
 
 
@@ -94,6 +96,19 @@ class ProfileTable(
     x11: Annotated[
         Literal["untrusted", "trusted"] | None,
         Meta(description="Let remote X programs use the local display (ssh -X, ssh -Y)."),
+    ] = None
+    reconnect: Annotated[
+        bool, Meta(description="Make a link that is lost again, or end with it.")
+    ] = True
+    retries: Annotated[
+        _Retries | None, Meta(description="Attempts in a row that may fail; left out: no limit.")
+    ] = None
+    hold: Annotated[
+        _Hold | None, Meta(description="Seconds that new connections wait for the link; 0: none.")
+    ] = None
+    probe: Annotated[
+        _Interval | None,
+        Meta(description="Seconds between two connections that prove a forward; 0: never."),
     ] = None
     forwards: Annotated[list[ForwardTable], Meta(max_length=MAX_FORWARDS)] = []
 

@@ -13,6 +13,7 @@ from netkit.errors import UsageError
 from netkit.model import (
     Address,
     Endpoint,
+    Endurance,
     ForwardKind,
     ForwardSpec,
     HostKeyPolicy,
@@ -86,6 +87,7 @@ def to_profile(name: str, table: ProfileTable) -> Profile:
         expose=table.expose,
         proxy=table.proxy,
         x11=None if table.x11 is None else X11Trust(table.x11),
+        endurance=_endurance(table),
     )
     return Profile(
         name=name,
@@ -120,6 +122,10 @@ def to_table(profile: Profile) -> dict[str, Any]:
         connect_timeout=None if tunnel.connect_timeout is None else _short(tunnel.connect_timeout),
         expose=tunnel.expose,
         x11=None if tunnel.x11 is None else tunnel.x11.value,
+        reconnect=tunnel.endurance.reconnect,
+        retries=tunnel.endurance.retries,
+        hold=_said(tunnel.endurance.hold, Endurance().hold),
+        probe=_said(tunnel.endurance.probe, Endurance().probe),
         forwards=[_forward_table(each) for each in tunnel.forwards],
     )
     made: dict[str, Any] = msgspec.to_builtins(table)
@@ -208,6 +214,20 @@ def _keepalive(table: ProfileTable) -> Keepalive | None:
         default.interval if seconds is None else float(seconds),
         default.count if table.keepalive_count is None else table.keepalive_count,
     )
+
+
+def _endurance(table: ProfileTable) -> Endurance:
+    default = Endurance()
+    return Endurance(
+        reconnect=table.reconnect,
+        retries=table.retries,
+        hold=default.hold if table.hold is None else float(table.hold),
+        probe=default.probe if table.probe is None else float(table.probe),
+    )
+
+
+def _said(value: float, default: float) -> float | None:
+    return None if value == default else _short(value)
 
 
 def _count(profile: Profile) -> int | None:

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from netkit.model import ForwardKind, Gateway, HostKeyPolicy, Keepalive, Profile, TunnelSpec
+from netkit.model import (
+    Endurance,
+    ForwardKind,
+    Gateway,
+    HostKeyPolicy,
+    Keepalive,
+    Profile,
+    TunnelSpec,
+)
 from netkit.text.forwards import parse_forward
 from netkit.text.profiles.overrides import keepalive, override
 from support.profiles import profiles
@@ -40,6 +48,7 @@ def test_everything_is_said(profile):
         connect_timeout=1.0,
         expose=True,
         proxy="socks5://p:1",
+        endurance=Endurance(retries=3),
     )
     made = override(profile, said)
     assert made.gateway == profile.tunnel.gateway
