@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import urllib.request
 from pathlib import Path
@@ -16,11 +15,7 @@ WORDS = ("gw", "-D", "127.0.0.1:0")
 
 
 class Tunnel(FakeTunnel):
-    """Up, with a flow that came and went; asks for a page of metrics meanwhile."""
-
-    def __init__(self, **settings) -> None:
-        super().__init__(**settings)
-        self.pages: list[str] = []
+    """Up, with a flow that came and went."""
 
     def wait(self, timeout=None):
         for event in (LINK_UP, opened(), closed()):
@@ -46,23 +41,15 @@ def test_an_access_log_that_cannot_be_written_is_said_and_no_failure(tmp_path: P
 def test_metrics_from_before_the_start_to_the_end():
     pages = []
 
-    class Asked(FakeTunnel):
-        def start(self):
-            # the notice is printed by another thread: the address is what /proc knows
-            super().start()
-            self.observer(LINK_UP)
-
-    class Watching(Asked):
-        def wait(self, timeout=None):
-            port = int(re.search(r":(\d+)", PORT).group(1))
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as page:
-                pages.append(page.read())
-            return None
-
     with socket.create_server(("127.0.0.1", 0)) as found:
-        PORT = f":{found.getsockname()[1]}"
-    where = f"127.0.0.1{PORT}"
-    done = run_cli("forward", *WORDS, "--metrics", where, tunnel=Watching())
+        where = f"127.0.0.1:{found.getsockname()[1]}"
+
+    def ask(tunnel: FakeTunnel) -> None:
+        tunnel.observer(LINK_UP)
+        with urllib.request.urlopen(f"http://{where}/healthz", timeout=10) as page:
+            pages.append(page.read())
+
+    done = run_cli("forward", *WORDS, "--metrics", where, tunnel=FakeTunnel(on_start=ask))
     assert done.code == 0, done.err
     assert pages == [b"ok\n"]
     assert f"netkit: metrics are at http://{where}/metrics" in done.err

@@ -9,7 +9,7 @@ import pytest
 
 from netkit.engine.chain import Chain
 from netkit.engine.hop_link import Company
-from netkit.errors import GatewayUnreachableError, LinkLostError
+from netkit.errors import GatewayUnreachableError, LinkLostError, NetkitError
 from netkit.events import Connecting, LinkUp
 from netkit.model import Hop, Plan
 from support.hostile import HostileServer
@@ -22,7 +22,7 @@ class Made:
     def __init__(self, hop: Hop) -> None:
         self.events = Events()
         self.cancelled = threading.Event()
-        self.ended: list[object] = []
+        self.ended: list[tuple[Chain, NetkitError | None, bool]] = []
         self.over = threading.Event()
         company = Company(
             prompter=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -67,7 +68,7 @@ class World:
         self.events = Events()
         self.ends: list[object] = []
         self.over = threading.Event()
-        self.moments = itertools.repeat(Moment(0, 0))
+        self.moments: Iterator[Moment] = itertools.repeat(Moment(0, 0))
         self.supervisor = Supervisor(
             Endurance(**endurance),
             self.lives,
