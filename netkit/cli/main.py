@@ -40,6 +40,7 @@ COMMANDS = {
     "profile": "Save tunnels by name, and change, import and export them.",
     "protocols": "What goes through a tunnel and how, and what to use for the rest.",
     "rdp": "Show a remote Windows desktop through a gateway.",
+    "service": "Have the system start a saved tunnel.",
     "shortcut": "Make an icon that starts a saved tunnel.",
     "up": "Start saved tunnels.",
     "vnc": "Show a screen that is shared by VNC through a gateway.",

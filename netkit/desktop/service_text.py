@@ -10,7 +10,7 @@ import plistlib
 import re
 from dataclasses import dataclass
 from typing import Final
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 from xml.parsers.expat import ExpatError
 
 from netkit.errors import UsageError
@@ -159,10 +159,9 @@ def task(service: Service, user: str) -> bytes:
     A task ends after 72 hours and on battery unless told otherwise.
     """
     _check_words(service)
-    root = Xml.Element("Task", {"version": "1.2", "xmlns": _TASKS})
+    root = ET.Element("Task", {"version": "1.2", "xmlns": _TASKS})
     _add(root, "RegistrationInfo", Description=f"{_MARK}{service.profile}", URI=_uri(service))
-    trigger = _add(_add(root, "Triggers"), "LogonTrigger", Enabled="true", UserId=user)
-    del trigger
+    _add(_add(root, "Triggers"), "LogonTrigger", Enabled="true", UserId=user)
     principal = _add(
         _add(root, "Principals"),
         "Principal",
@@ -189,14 +188,14 @@ def task(service: Service, user: str) -> bytes:
     actions.set("Context", "Author")
     command, *words = service.argv
     _add(actions, "Exec", Command=command, Arguments=" ".join(map(_windows_word, words)))
-    text = Xml.tostring(root, encoding="unicode")
+    text = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-16"?>\r\n{text}\r\n'.encode("utf-16")
 
 
-def _add(parent: Xml.Element, name: str, **texts: str) -> Xml.Element:
-    element = Xml.SubElement(parent, name)
+def _add(parent: ET.Element, name: str, **texts: str) -> ET.Element:
+    element = ET.SubElement(parent, name)
     for key, text in texts.items():
-        Xml.SubElement(element, key).text = text
+        ET.SubElement(element, key).text = text
     return element
 
 
@@ -206,11 +205,10 @@ def _uri(service: Service) -> str:
 
 def _windows_word(word: str) -> str:
     """Return a word as the C runtime of Windows splits command lines."""
-    if word and not set(word) & set(' \t"'):
-        return word
-    escaped = re.sub(r'(\\*)"', r"\1\1\\" + '"', word)
-    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
-    return f'"{escaped}"'
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', word)
+    if word and not set(word) & set(" \t"):
+        return escaped
+    return '"' + re.sub(r"(\\+)$", r"\1\1", escaped) + '"'
 
 
 # ---------------------------------------------------------------- both ways

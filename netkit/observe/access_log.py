@@ -29,7 +29,7 @@ _BACKLOG: Final = 10_000
 _TOGETHER: Final = 500
 _REST: Final = 1.0
 
-Tell = Callable[[Event], None]
+Tell = Callable[[Notice], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ GAUGES: Final = {
 
 COUNTERS: Final = {
     "netkit_reconnects": ("Links that were remade.", ("tunnel",)),
-    "netkit_retries": ("Attempts to connect that failed.", ("tunnel",)),
+    "netkit_retries": ("Attempts that were planned because the link was gone.", ("tunnel",)),
     "netkit_flows_opened": ("Flows that began.", ("tunnel", "forward")),
     "netkit_flows_failed": (
         "Connections that could not be carried.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from netkit.events import (
     FlowClosed,
@@ -15,7 +16,7 @@ from netkit.events import (
     State,
     TunnelView,
 )
-from netkit.model import Endpoint, ForwardKind, ForwardSpec
+from netkit.model import Address, Endpoint, ForwardKind, ForwardSpec
 
 DESKTOP = ForwardSpec(
     ForwardKind.LOCAL, Endpoint("127.0.0.2", 3389), Endpoint("desktop", 3389), text="-L as typed"
@@ -25,7 +26,7 @@ PROXY = ForwardSpec(ForwardKind.DYNAMIC, Endpoint("", 1080))
 
 def view(state: State = State.UP, **changes) -> TunnelView:
     """Return what a tunnel says: one link and one forward, both well."""
-    values = {
+    values: dict[str, Any] = {
         "state": state,
         "reason": "",
         "code": "",
@@ -76,7 +77,17 @@ class SaysOfItself:
     def kick(self) -> None:
         raise AssertionError("who looks on does nothing")
 
-    add = remove = kill = stop = kick
+    def add(self, spec: ForwardSpec) -> tuple[Address, ...]:
+        raise AssertionError(f"who looks on does not add {spec}")
+
+    def remove(self, spec: ForwardSpec) -> bool:
+        raise AssertionError(f"who looks on does not remove {spec}")
+
+    def kill(self, flow: int) -> bool:
+        raise AssertionError(f"who looks on does not kill {flow}")
+
+    def stop(self, drain: float = 5.0) -> None:
+        raise AssertionError(f"who looks on stops nothing within {drain} s")
 
 
 def opened(number: int = 1, forward: ForwardSpec | None = DESKTOP) -> FlowOpened:

@@ -90,7 +90,7 @@ def test_the_service_manager_is_told(tmp_path: Path, monkeypatch):
         manager.bind(name)
         manager.settimeout(10)
         assert run_cli("forward", *WORDS, tunnel=Tunnel()).code == 0
-        said = []
+        said: list[str] = []
         while not said or said[-1] != "STOPPING=1":
             said.append(manager.recv(4096).decode())
     assert "READY=1" in said

@@ -4,7 +4,7 @@ import plistlib
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -44,8 +44,10 @@ def test_a_unit():
         "RestartPreventExitStatus=2 5 6",
         "WatchdogSec=60",
         'Environment="NETKIT_PROFILES=/home/me/my profiles.toml"',
-        'ExecStart="/opt/net kit/netkit" up office --no-launch --metrics 127.0.0.1:9273 --access-log'
-        ' "/home/me/a %%b $$c.log"',
+        (
+            'ExecStart="/opt/net kit/netkit" up office --no-launch --metrics 127.0.0.1:9273'
+            ' --access-log "/home/me/a %%b $$c.log"'
+        ),
     ):
         assert line in text
 
@@ -81,7 +83,7 @@ def test_systemd_is_content(tmp_path: Path):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="systemd")
 def test_systemd_finds_what_is_wrong(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("netkit.desktop.service_text.WATCHDOG", "often")
-    assert "WatchdogSec" in _verified(tmp_path, OFFICE)
+    assert "Failed to parse sec value" in _verified(tmp_path, OFFICE)
 
 
 def split(text: str) -> list[str]:
@@ -145,7 +147,7 @@ def test_an_agent():
 def test_a_task():
     data = task(OFFICE, "DESK\\me & co")
     assert data[:2] in {b"\xff\xfe", b"\xfe\xff"}
-    root = Xml.fromstring(data.decode("utf-16").split("?>", 1)[1].strip())
+    root = ET.fromstring(data.decode("utf-16").split("?>", 1)[1].strip())
     assert root.tag == f"{TASK}Task"
 
     def text(path: str) -> str | None:
@@ -162,7 +164,7 @@ def test_a_task():
 @given(st.lists(WORDS, max_size=4))
 def test_words_of_a_task_are_those_of_the_c_runtime(words: list[str]):
     service = Service(profile="office", program=("n.exe",), options=tuple(words))
-    root = Xml.fromstring(task(service, "me").decode("utf-16").split("?>", 1)[1].strip())
+    root = ET.fromstring(task(service, "me").decode("utf-16").split("?>", 1)[1].strip())
     found = root.findtext(f"{TASK}Actions/{TASK}Exec/{TASK}Arguments")
     assert found == subprocess.list2cmdline(service.argv[1:])
 

@@ -4,6 +4,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from netkit.observe.access_log import AccessLog, FlowRecorder, rfc3339
 from support.watched import closed, failed, opened
 
 
-def written(path: Path) -> list[dict]:
+def written(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
