@@ -6,10 +6,11 @@ import argparse
 import sys
 
 from support.fuzz import fuzz
+from support.fuzz_saved import SAVED_TARGETS
 from support.fuzz_targets import TARGETS
 from support.fuzz_wire import WIRE_TARGETS
 
-EVERY = (*TARGETS, *WIRE_TARGETS)
+EVERY = (*TARGETS, *SAVED_TARGETS, *WIRE_TARGETS)
 
 
 def main() -> int:

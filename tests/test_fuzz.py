@@ -8,6 +8,7 @@ import pytest
 
 from support import fuzz as fuzzer
 from support.fuzz import Target, fuzz
+from support.fuzz_saved import SAVED_TARGETS
 from support.fuzz_targets import TARGETS
 
 LOCK = """
@@ -52,7 +53,7 @@ def test_same_seed_takes_the_same_road(lock: Target):
     assert (first.kept, first.edges) == (second.kept, second.edges)
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", [*TARGETS, *SAVED_TARGETS], ids=lambda target: target.name)
 def test_target_survives(target: Target):
     outcome = fuzz(target, seconds=30, inputs=1_500)
     assert outcome.finding is None, str(outcome.finding)

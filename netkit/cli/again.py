@@ -23,14 +23,22 @@ SAME = "..."
 
 _KINDS = {"-L": ForwardKind.LOCAL, "-R": ForwardKind.REMOTE, "-D": ForwardKind.DYNAMIC}
 
+_LIKE_FORWARD = (("rdp",), ("vnc",), ("open",), ("x11",))
+_LOGIN = ("--host-key", "--password-stdin", "-i")
+"""What the errors of a login change, and the commands that log in with the same options."""
+
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A command as typed: ``path`` is ``("netkit", "forward")``, ``words`` what followed."""
+    """A command as typed: ``path`` is ``("netkit", "forward")``, ``words`` what followed.
+
+    ``spelled`` are words that do the same and name every forward, where ``words`` do not.
+    """
 
     path: tuple[str, ...]
     words: tuple[str, ...]
     forwards: tuple[ForwardSpec, ...] = ()
+    spelled: tuple[str, ...] = ()
 
 
 def expand(fix: Fix, typed: Typed | None) -> Fix:
@@ -42,10 +50,10 @@ def expand(fix: Fix, typed: Typed | None) -> Fix:
     if typed is None or SAME not in fix.argv:
         return fix
     at = fix.argv.index(SAME)
-    if fix.argv[:at] != typed.path:
+    changes = list(fix.argv[at + 1 :])
+    if fix.argv[:at] != typed.path and not _fits(fix.argv[:at], changes, typed.path):
         return fix
     words: list[str] | None = list(typed.words)
-    changes = list(fix.argv[at + 1 :])
     added: list[str] = []
     while changes and words is not None:
         word = changes.pop(0)
@@ -53,6 +61,8 @@ def expand(fix: Fix, typed: Typed | None) -> Fix:
             words = _moved(words, typed.forwards, parse_forward(_KINDS[word], changes.pop(0)))
         else:
             added.append(word)
+    if words is None and typed.spelled:
+        return expand(fix, replace(typed, words=typed.spelled, spelled=()))
     if words is None:
         return fix
     if _holds(words, added):
@@ -60,6 +70,13 @@ def expand(fix: Fix, typed: Typed | None) -> Fix:
     # options end at "--"; the last of several options of one name counts
     words = [*added, *words] if "--" in words else [*words, *added]
     return replace(fix, argv=(*typed.path, *words))
+
+
+def _fits(path: tuple[str, ...], changes: Sequence[str], typed: tuple[str, ...]) -> bool:
+    """Tell whether what is to be changed of ``netkit forward`` the typed command takes as well."""
+    if path[1:] != ("forward",) or typed[:1] != path[:1] or typed[1:] not in _LIKE_FORWARD:
+        return False
+    return not changes or changes[0] in _LOGIN
 
 
 def _holds(words: Sequence[str], part: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from netkit.cli.profile import resolve as profiles
 from netkit.cli.services import Services
 from netkit.cli.tunnel_job import EXAMPLE, Request, TunnelJob
 from netkit.errors import UsageError
-from netkit.model import Fix
+from netkit.model import Fix, Profile
 
 _EPILOG = """\b
 Examples:
@@ -76,6 +77,8 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
     wish = profiles.wish(gateway, forwards, values, default=True)
     if wish is None:
         raise no_gateway("forward", *EXAMPLE)
+    if wish.profile is not None and not forwards:
+        _spell(ctx, wish, wish.profile)
     request = Request(
         spec=wish.spec,
         auto_keepalive=wish.auto_keepalive,
@@ -90,6 +93,16 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
     watcher = looking.of(name) if looking is not None else None
     job = TunnelJob(request, ctx.obj or Services(), output, watcher=watcher)
     return run_job(job, drain=request.drain)
+
+
+def _spell(ctx: click.Context, wish: profiles.Wish, profile: Profile) -> None:
+    """Let fixes that move a forward of the profile say the whole command."""
+    from netkit.text.profiles.words import words
+
+    whole = replace(profile, tunnel=wish.spec, keepalive_auto=wish.auto_keepalive)
+    ctx.meta[options.META_TYPED] = replace(
+        ctx.meta[options.META_TYPED], forwards=wish.spec.forwards, spelled=words(whole)
+    )
 
 
 def no_gateway(*words: str) -> UsageError:

@@ -127,7 +127,7 @@ def event_line(event: events.Event, *, verbose: bool = False, progress: bool = F
                 return clean(f"forward {forward} does not work: {reason}")
         case events.Stopping(flows=flows, seconds=seconds) if flows and seconds > 0:
             return (
-                f"stopping: up to {seconds:g} s for {_count(flows, 'open flow')} to finish"
+                f"stopping: up to {seconds:g} s for {count(flows, 'open flow')} to finish"
                 " (Ctrl-C again ends at once)"
             )
     progress_text = _progress_line(event) if progress or verbose else None
@@ -177,7 +177,8 @@ def _hop(hop: int, hops: int) -> str:
     return f" (hop {hop} of {hops})" if hops > 1 else ""
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Return ``1 flow`` or ``2 flows``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

@@ -23,6 +23,7 @@ from netkit.errors import NetkitError, UsageError
 from netkit.model import Fix, Profile
 
 if TYPE_CHECKING:
+    from netkit.cli.again import Typed
     from netkit.prompt import HostKeyQuestion
 
 _EPILOG = """\b
@@ -108,6 +109,7 @@ class Member:
     name: str
     job: Job
     output: Output
+    typed: Typed | None = None
 
 
 class UpJob:
@@ -150,7 +152,7 @@ class UpJob:
             raise
         except NetkitError as error:
             self._ended(error.exit_code)
-            _expand(error, member.name)
+            _expand(error, member.typed)
             member.output.error(error, command=f"{PROGRAM} up {member.name}")
 
     def _ended(self, code: int) -> None:
@@ -224,7 +226,7 @@ def _run(
 ) -> int:
     if len(profiles) == 1:
         profile = profiles[0]
-        ctx.meta[options.META_TYPED] = _typed(profile.name)
+        ctx.meta[options.META_TYPED] = _typed(profile)
         job = _job(profile, values, services, ctx.meta[META_OUTPUT])
         return run_job(job, drain=values["drain"])
     return run_job(UpJob(_members(profiles, services, values)), drain=values["drain"])
@@ -238,7 +240,7 @@ def _members(
     for profile in profiles:
         output = _output(values, profile.name)
         job = _job(profile, values, services, output, turns.named(profile.name))
-        members.append(Member(profile.name, job, output))
+        members.append(Member(profile.name, job, output, _typed(profile)))
     return members
 
 
@@ -305,15 +307,17 @@ def _companions(profile: Profile, values: dict[str, Any], output: Output) -> Seq
     return (*company, *companions_of(profile, output))
 
 
-def _typed(name: str) -> Any:
+def _typed(profile: Profile) -> Typed:
     """Return the command that does the same and takes options, for errors that add one."""
     from netkit.cli.again import Typed
+    from netkit.text.profiles.words import words
 
-    return Typed((PROGRAM, "forward"), (name,))
+    forward = (PROGRAM, "forward")
+    return Typed(forward, (profile.name,), profile.tunnel.forwards, words(profile))
 
 
-def _expand(error: NetkitError, name: str) -> None:
+def _expand(error: NetkitError, typed: Typed | None) -> None:
     from netkit.cli.again import expand
 
     with contextlib.suppress(UsageError):
-        error.fixes = tuple(expand(fix, _typed(name)) for fix in error.fixes)
+        error.fixes = tuple(expand(fix, typed) for fix in error.fixes)

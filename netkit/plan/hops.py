@@ -175,10 +175,16 @@ class Planner:
         return policy
 
     def _proxy(self) -> Proxy | None:
-        return parse_proxy(self.spec.proxy) if self.spec.proxy and self.step.direct else None
+        if self.spec.proxy is None or not self.step.direct:
+            return None
+        return parse_proxy(self.spec.proxy)  # an empty one is an error, not the direct way
 
     def _proxy_command(self) -> str | None:
-        if self.spec.proxy or not self.step.direct or not is_set(self.options, "proxycommand"):
+        if (
+            self.spec.proxy is not None
+            or not self.step.direct
+            or not is_set(self.options, "proxycommand")
+        ):
             return None
         if self.last and self.spec.jumps is not None:
             # An explicit -J, "none" included, takes the place of every configured proxy.

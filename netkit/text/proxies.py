@@ -13,6 +13,7 @@ PORTS: Final = {"http": 0, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "soc
 """Schemes with the port that is meant where none is given; 0: it has to be given."""
 
 _MAX_USER: Final = 255
+"""Bytes; the length is a byte in SOCKS 5 (RFC 1929)."""
 
 
 def parse_proxy(text: str) -> Proxy:
@@ -35,10 +36,10 @@ def parse_proxy(text: str) -> Proxy:
     check_host(host, place)
     if port is None and not PORTS[scheme]:
         raise _bad(text, f"HTTP proxies have no usual port: {scheme}://{authority}:3128")
-    return Proxy(scheme, host, parse_port(port) if port else PORTS[scheme], _user(user))
+    return Proxy(scheme, host, parse_port(port) if port else PORTS[scheme], _user(scheme, user))
 
 
-def _user(text: str) -> str:
+def _user(scheme: str, text: str) -> str:
     if ":" in text:
         # the URL is in the list of processes and in files
         raise UsageError(
@@ -48,9 +49,11 @@ def _user(text: str) -> str:
         )
     try:
         user = unquote_to_bytes(text).decode("utf-8")
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise _bad(text, "the user name is no text") from None
-    if len(user) > _MAX_USER or any(ord(each) < 32 or ord(each) == 127 for each in user):
+    if scheme == "http" and ":" in user:
+        raise _bad(f"{text}@", "Basic authentication knows no user name with a colon (RFC 7617)")
+    if len(user.encode()) > _MAX_USER or any(ord(each) < 32 or ord(each) == 127 for each in user):
         raise _bad(text, "such a user name is not possible")
     return user
 

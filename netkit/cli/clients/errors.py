@@ -10,7 +10,7 @@ from netkit.errors import NetkitError
 from netkit.events import FlowFailed
 from netkit.model import Fix
 
-_SERVERS = {Kind.RDP: "an RDP server", Kind.VNC: "a VNC server", Kind.HTTP: "a web server"}
+A_SERVER = {Kind.RDP: "an RDP server", Kind.VNC: "a VNC server", Kind.HTTP: "a web server"}
 _TLS = "a server that speaks TLS"
 _PLAIN = "a server that does not speak TLS"
 
@@ -44,7 +44,7 @@ def server_error(
     ``command`` is the command to type again with a change (``netkit up NAME`` as it is), empty
     where there is none; ``reason`` is what the gateway said of our connection.
     """
-    server = _SERVERS[kind]
+    server = A_SERVER[kind]
     longer = _again(command, "--wait", f"{max(120, 2 * limit):g}", note="asks again meanwhile")
     if answer.result is Result.SILENT:
         return ServerError(

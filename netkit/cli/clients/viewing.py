@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from netkit.cli import options
+from netkit.cli.clients.errors import A_SERVER
 from netkit.cli.clients.launching import Launcher, accompanied
 from netkit.cli.clients.order import LIMIT, Order
 from netkit.cli.forward import no_gateway
@@ -125,7 +126,7 @@ def run_view(ctx: click.Context, order: Order, gateway: str | None, values: dict
     profile = profiles.find(gateway) if gateway is not None else profiles.default_profile()
     if gateway is None and profile is None:
         raise no_gateway(_word(kind), "--to", f"10.0.0.5:{PORTS[kind]}")
-    saved = None if values["to"] or profile is None else _saved_forward(kind, profile)
+    saved = None if values["to"] is not None or profile is None else _saved_forward(kind, profile)
     order = replace(
         order,
         launch=not values["no_launch"],
@@ -170,8 +171,8 @@ def _forward(
     if saved is not None and saved.to is not None:
         target = saved.to
     else:
-        target = parse_target(values["to"] or "localhost", PORTS[kind])
-    if values["bind"]:
+        target = parse_target("localhost" if values["to"] is None else values["to"], PORTS[kind])
+    if values["bind"] is not None:
         bind = _bind(kind, values["bind"])
     elif saved is not None and isinstance(saved.bind, Endpoint):
         bind = saved.bind
@@ -207,7 +208,7 @@ def _saved_forward(kind: Kind, profile: Profile) -> ForwardSpec:
     if index is not None:
         return forwards[index]
     raise UsageError(
-        f"the profile {profile.name} has no forward to a {kind.name} server",
+        f"the profile {profile.name} has no forward to {A_SERVER[kind]}",
         code="no-forward",
         cause=f"no local forward of it leads to a port such as {PORTS[kind]}",
         fixes=(

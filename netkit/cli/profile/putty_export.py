@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netkit.cli import render
 from netkit.cli.main import PROGRAM
 from netkit.errors import NetkitError, UsageError
 from netkit.files import read_bounded
@@ -177,7 +178,8 @@ def _write_registry(to: Path, export: _Export, wanted: Wanted, output: Output) -
         what = "would be written"
     else:
         what = writing.write_registry_file(to, export.sessions, export.keys, replace=wanted.replace)
-    output.data(f"{to}: {what}: {len(export.sessions)} sessions, {len(export.keys)} host keys")
+    sessions = render.count(len(export.sessions), "session")
+    output.data(f"{to}: {what}: {sessions}, {render.count(len(export.keys), 'host key')}")
 
 
 def _place(folder: Path) -> Place:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 import socket
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,20 +37,21 @@ class HttpProxy:
     password: str = ""
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Return a socket to ``host``:``port``; each step takes at most ``timeout`` seconds.
+        """Return a socket to ``host``:``port``, within about ``timeout`` seconds.
 
         Raises:
             UnreachableError: the proxy cannot be connected to.
             RefusedError: it refuses, or is no proxy.
             OSError: the connection to it broke, or took too long.
         """
+        deadline = time.monotonic() + timeout
         try:
             sock = socket.create_connection((self.host, self.port), timeout)
         except (OSError, UnicodeError) as error:
             raise UnreachableError(getattr(error, "strerror", None) or str(error)) from error
         try:
             sock.sendall(self._request(host, port))
-            _read_answer(sock)
+            _read_answer(sock, deadline)
         except BaseException:
             sock.close()
             raise
@@ -64,14 +66,19 @@ class HttpProxy:
         return "\r\n".join([*lines, "", ""]).encode()
 
 
-def _read_answer(sock: socket.socket) -> None:
+def _read_answer(sock: socket.socket, deadline: float) -> None:
     """Take the head of the proxy's answer from the socket and nothing behind it.
 
     Raises:
         RefusedError: it is no consent.
+        TimeoutError: it is not whole at ``deadline`` (of `time.monotonic`).
     """
     head = b""
     while not head.endswith(_END):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("its answer has no end in time")
+        sock.settimeout(left)
         seen = sock.recv(4096, socket.MSG_PEEK)
         if not seen:
             raise RefusedError("it hung up")

@@ -57,7 +57,7 @@ def connect(
             raise dial_errors.cancelled()
         if time.monotonic() >= deadline:
             attempt.abandon()
-            raise _unreachable(hop, proxy, f"no answer within {hop.connect_timeout:.0f} s")
+            raise _silent(hop, proxy)
     return attempt.result(proxy)
 
 
@@ -87,6 +87,8 @@ class _Attempt:
         """Return the socket, or raise why there is none."""
         if self._sock is not None:
             return self._sock
+        if isinstance(self._error, TimeoutError):
+            raise _silent(self._hop, proxy) from self._error
         said = printable(str(self._error), 200)
         if isinstance(self._error, UnreachableError):
             raise _unreachable(self._hop, proxy, said) from self._error
@@ -169,6 +171,10 @@ def _unreachable(hop: Hop, proxy: Proxy, why: str) -> GatewayUnreachableError:
         fixes=(dial_errors.ping(proxy.host),),
         retryable=True,
     )
+
+
+def _silent(hop: Hop, proxy: Proxy) -> GatewayUnreachableError:
+    return _unreachable(hop, proxy, f"no answer within {hop.connect_timeout:g} s")
 
 
 def _refused(hop: Hop, proxy: Proxy, why: str) -> GatewayUnreachableError:

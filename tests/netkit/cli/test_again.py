@@ -27,6 +27,25 @@ def test_options_are_added():
     assert expanded("gw --expose -D 1", "--expose") == "gw --expose -D 1"
 
 
+def test_a_forward_that_the_typed_words_only_imply():
+    typed = Typed(PATH, ("office",), (parse_forward(D, "80"),), ("gw", "-C", "-D", "80"))
+    argv = expand(Fix((*PATH, "...", "-D", "81")), typed).argv
+    assert argv == (*PATH, "gw", "-C", "-D", "81")
+    assert expand(Fix((*PATH, "...", "-v")), typed).argv == (*PATH, "office", "-v")
+    assert "..." in expand(Fix((*PATH, "...", "-L", "9:a:9")), typed).argv
+
+
+def test_commands_that_log_in_as_forward_does():
+    fix = Fix((*PATH, "...", "--host-key", "accept-new"))
+    assert expand(fix, Typed(("netkit", "x11"), ("--", "gw", "xterm"))).argv == (
+        *("netkit", "x11", "--host-key", "accept-new", "--", "gw", "xterm"),
+    )
+    assert expand(Fix((*PATH, "...")), Typed(("netkit", "rdp"), ("gw",))).command == "netkit rdp gw"
+    assert expand(fix, Typed(("netkit", "doctor"), ("gw",))) == fix
+    moved = Fix((*PATH, "...", "-D", "81"))
+    assert expand(moved, Typed(("netkit", "rdp"), ("gw",))) == moved
+
+
 @pytest.mark.parametrize(
     ("words", "forward", "change", "result"),
     [

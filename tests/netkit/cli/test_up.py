@@ -13,6 +13,7 @@ from netkit import errors, profiles
 from netkit.cli import up
 from netkit.cli.output import Output
 from netkit.cli.terminal import TerminalPrompter
+from netkit.model import Fix
 from netkit.prompt import HostKeyQuestion
 from support.cli import FakeTunnel, run_cli
 from support.profiles import OFFICE
@@ -176,6 +177,24 @@ def test_a_fix_says_the_profile():
     tunnel = FakeTunnel(start_error=errors.LinkLostError("lost", retryable=True))
     done = run_cli("up", "home", tunnel=tunnel)
     assert done.err.splitlines()[-1] == "  next:  netkit forward home   (tries again)"
+
+
+def test_a_fix_that_moves_a_forward_names_them_all():
+    fix = Fix(("netkit", "forward", "...", "-D", "10"))
+    taken = errors.BindError("taken", fixes=(fix,))
+    done = run_cli("up", "home", tunnel=FakeTunnel(start_error=taken))
+    assert done.err.splitlines()[-1].startswith("  next:  netkit forward ")
+    assert done.err.endswith(" -D 10\n")
+    assert "..." not in done.err
+
+
+def test_so_does_one_of_netkit_forward():
+    fix = Fix(("netkit", "forward", "...", "-D", "10"))
+    taken = errors.BindError("taken", fixes=(fix,))
+    done = run_cli("forward", "home", "-C", tunnel=FakeTunnel(start_error=taken))
+    assert done.err.endswith(" -D 10\n")
+    assert " -C " in done.err
+    assert "..." not in done.err
 
 
 class TestPasswords:

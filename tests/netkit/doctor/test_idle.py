@@ -66,7 +66,7 @@ class TestAlive:
         options = ("-c", "/bin/false") if name == "dropbear" else ()
         with tunnels.start(name, tmp_path, *options) as gateway:
             run = measure(access(gateway.hop()), (0.5, 1.0), ("push",))
-        assert set(outcomes(run).values()) == {"alive"}
+        assert set(outcomes(run).values()) == {"alive"}, run
         assert run.method == "forward"
 
     def test_a_windows_gateway_sleeps_with_ping(self, tmp_path):

@@ -219,6 +219,11 @@ def test_batch_mode_asks_nothing():
     assert both.host_key is HostKeyPolicy.ACCEPT_NEW
 
 
+def test_an_empty_proxy_is_not_the_direct_way():
+    with pytest.raises(UsageError, match="no proxy"):
+        hop({}, TunnelSpec(gateway=GW, proxy=""))
+
+
 def test_proxy_command_is_expanded_and_only_for_a_direct_hop():
     options = {"proxycommand": ("nc %h %p # %r %n %%",), "port": ("2",)}
     assert hop(options).proxy_command == "nc gw.lan 2 # you gw %"

@@ -37,7 +37,11 @@ def test_urls(text: str, proxy: Proxy):
         ("socks5://me:secret@proxy:1080", "secret-in-argument"),
         ("socks5://%00@proxy:1080", "bad-proxy"),
         ("socks5://%ff@proxy:1080", "bad-proxy"),
+        ("socks5://\udcff@proxy:1080", "bad-proxy"),
+        ("socks5://" + "\N{SNOWMAN}" * 86 + "@proxy:1080", "bad-proxy"),
+        ("http://me%3Asecret@proxy:3128", "bad-proxy"),
         ("socks5://" + "a" * 10_000, "bad-proxy"),
+        ("", "bad-proxy"),
     ],
 )
 def test_what_is_no_proxy(text: str, code: str):
@@ -63,5 +67,7 @@ def test_total(text: str):
     st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=40),
 )
 def test_round_trip(scheme: str, host: str, port: int, user: str):
+    if scheme == "http":
+        user = user.replace(":", "")
     proxy = Proxy(scheme, host, port, user)
     assert parse_proxy(str(proxy)) == proxy

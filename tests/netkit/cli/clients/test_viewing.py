@@ -173,6 +173,7 @@ def test_a_profile_without_a_forward_to_such_a_server(saved: Path):
         "netkit: the profile office has no forward to a VNC server [no-forward]"
     )
     assert "netkit vnc office --to 10.0.0.5:5900" in done.err
+    assert "has no forward to a web server" in run_cli("open", "office").err
 
 
 def test_a_profile_that_says_what_it_is_for(saved: Path):
@@ -331,6 +332,8 @@ def test_no_targets(text: str):
         ("rdp", "gw", "--user", "a\nb"),
         ("rdp", "gw", "--wait", "-1"),
         ("rdp", "gw", "--bind", "/tmp/socket"),
+        ("rdp", "gw", "--bind", ""),
+        ("rdp", "gw", "--to", ""),
         ("rdp", "gw", "--bind", "0.0.0.0:3390"),
         ("open", "gw", "--bind", "*:8080"),
         ("vnc", "gw", "--size", "800x600"),

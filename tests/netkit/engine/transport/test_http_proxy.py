@@ -15,6 +15,7 @@ class Scripted:
 
     def __init__(self, *pieces: bytes) -> None:
         self.heard = b""
+        self.holds = False
         self._pieces = pieces
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -29,7 +30,8 @@ class Scripted:
                     self.heard += client.recv(4096)
                 for piece in self._pieces:
                     client.sendall(piece)
-                client.shutdown(socket.SHUT_WR)
+                if not self.holds:
+                    client.shutdown(socket.SHUT_WR)
                 while client.recv(4096):
                     pass
 
@@ -97,3 +99,10 @@ def test_no_proxy_there():
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(UnreachableError):
             HttpProxy("127.0.0.1", unused.getsockname()[1]).connect("gw", 22, 5.0)
+
+
+def test_an_answer_that_drips_has_an_end():
+    with scripted(*[b"HTTP/1.1 200 OK\r\n"], *[b"A: b\r\n"] * 3) as server:
+        server.holds = True
+        with pytest.raises(TimeoutError):
+            HttpProxy("127.0.0.1", server.port).connect("gw", 22, 0.3)

@@ -134,6 +134,20 @@ def test_a_silent_proxy(how: str):
     assert error.code == ("cancelled" if how == "cancelled" else "proxy-unreachable")
 
 
+def test_a_proxy_whose_own_time_runs_out_first():
+    class Slow:
+        def connect(self, host: str, port: int, timeout: float) -> socket.socket:
+            raise TimeoutError("timed out")
+
+    hop = Hop(alias="gw", host="gw.example", port=22, connect_timeout=5.0)
+    attempt = module._Attempt(Slow(), hop)
+    attempt._work()
+    with pytest.raises(GatewayUnreachableError) as caught:
+        attempt.result(Proxy("http", "127.0.0.1", 9))
+    assert caught.value.code == "proxy-unreachable"
+    assert caught.value.cause == "no answer within 5 s"
+
+
 def test_without_the_library(monkeypatch):
     real = builtins.__import__
 
