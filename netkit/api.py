@@ -23,6 +23,7 @@ from netkit.model import (
     Gateway,
     HostKeyPolicy,
     Keepalive,
+    Limits,
     TunnelSpec,
 )
 from netkit.text.endpoints import parse_gateway
@@ -87,6 +88,7 @@ def open_tunnel(
     reconnect: bool = True,
     retries: int | None = None,
     hold: float = 10.0,
+    limits: Limits | None = None,
     prompter: Prompter | None = None,
     observer: Callable[[Event], None] | None = None,
 ) -> Tunnel:
@@ -123,6 +125,7 @@ def open_tunnel(
             returns why.
         retries: attempts in a row that may fail before the tunnel ends; ``None``: no limit.
         hold: seconds that new connections wait for the link before they are reset; 0: at once.
+        limits: connections, rates, silence, targets and clients that are allowed.
         prompter: answers questions for passwords, passphrases and host keys.
         observer: called with every event, from the tunnel's threads; must not block.
 
@@ -151,6 +154,7 @@ def open_tunnel(
         expose=expose,
         proxy=proxy,
         endurance=Endurance(reconnect=reconnect, retries=retries, hold=hold),
+        limits=limits or Limits(),
     )
     if profile is not None:
         spec, password = _with_profile(profile, spec, gateway, password)

@@ -1,6 +1,7 @@
 """What may be seen of a running tunnel, and done to it: a port.
 
-`netkit.engine.tunnel.Tunnel` implements it; control, metrics and services use it.  Every method may be called from any thread and returns within a second or so.
+`netkit.engine.tunnel.Tunnel` implements it; control, metrics and services use it.  Every method
+may be called from any thread and returns within a second or so.
 """
 
 from __future__ import annotations

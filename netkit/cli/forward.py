@@ -45,6 +45,7 @@ lost, 5 host key refused, 6 login failed, 7 local bind failed, 8 remote forward 
 @options.forward_options
 @options.x11_options
 @options.endurance_options
+@options.limit_options
 @observe_options
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as NDJSON, nothing else.")

@@ -25,6 +25,7 @@ from netkit.model import (
     HostKeyPolicy,
     Plan,
 )
+from netkit.plan import limits
 from netkit.wire.untrusted import printable, printable_lines
 
 PROGRAM = "netkit"
@@ -207,6 +208,7 @@ def plan_lines(plan: Plan) -> list[str]:
         else "  never ask whether the gateway is still there (keepalive is off)"
     )
     lines.append(f"  {_endurance(plan.endurance)}")
+    lines += [f"  {clean(text)}" for text in limits.describe(plan.limits)]
     lines += [f"warning: {clean(text)}" for text in plan.warnings]
     return lines
 
@@ -214,7 +216,7 @@ def plan_lines(plan: Plan) -> list[str]:
 def _endurance(endurance: Endurance) -> str:
     if not endurance.reconnect:
         return "end with the link"
-    limit = "" if endurance.retries is None else f", up to {_count(endurance.retries, 'time')}"
+    limit = "" if endurance.retries is None else f", up to {count(endurance.retries, 'time')}"
     wait = f"wait up to {endurance.hold:g} s for it" if endurance.hold else "are reset meanwhile"
     return f"make a lost link again{limit}; new connections {wait}"
 

@@ -164,6 +164,7 @@ class UpJob:
 @click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=complete_name)
 @options.password_option
 @options.endurance_options
+@options.limit_options
 @observe_options
 @click.option("--expose", is_flag=True, help="Allow --metrics where other machines can connect.")
 @click.option("--no-launch", is_flag=True, help="Start no program with the tunnel.")
@@ -286,7 +287,11 @@ def _profiles(names: Sequence[str]) -> list[Profile]:
 
 def _request(profile: Profile, values: dict[str, Any]) -> Request:
     return Request(
-        spec=replace(profile.tunnel, endurance=options.endurance(values, profile.tunnel.endurance)),
+        spec=replace(
+            profile.tunnel,
+            endurance=options.endurance(values, profile.tunnel.endurance),
+            limits=options.limits(values, profile.tunnel.limits),
+        ),
         auto_keepalive=profile.keepalive_auto,
         counted=profile.tunnel.keepalive is not None,
         password_stdin=values["password_stdin"],

@@ -20,6 +20,7 @@ from netkit.plan.retries import Backoff
 if TYPE_CHECKING:
     from netkit.engine.hold import Held
     from netkit.engine.link import Link
+    from netkit.engine.listeners import Admit
     from netkit.engine.remote import Accept, RemoteListener
 
 LATE: Final = 1.0
@@ -71,14 +72,19 @@ class Forwards:
         emit: Callable[[Event], None],
         x11: Lending | None,
         random: Callable[[], float],
+        admission: Callable[[ForwardSpec], Admit | None] | None = None,
         takeover: Callable[[Link, RemoteForwardError], bool] | None = None,
     ) -> None:
-        """``takeover`` may end the session that is in the way; returns whether it did."""
+        """``admission`` says who is asked about the connections of a forward; None: nobody.
+
+        ``takeover`` may end the session that is in the way; returns whether it did.
+        """
         self.all: tuple[Forward, ...] = ()
         self.listeners: list[listeners.Listener] = []
         self._emit = emit
         self._x11 = x11
         self._random = random
+        self._admission = admission
         self._takeover = takeover
         self._lock = threading.Lock()
         self._health: dict[int, tuple[Health, str]] = {}
@@ -90,7 +96,14 @@ class Forwards:
         """Bind those of ``specs`` that listen here; raises BindError."""
         for spec in specs:
             if spec.kind is not ForwardKind.REMOTE:
-                self.listeners.append(listeners.bind(spec))
+                self.listeners.append(self.listener(spec))
+
+    def listener(self, spec: ForwardSpec) -> listeners.Listener:
+        """Return what is bound for a forward that listens here; raises BindError."""
+        made = listeners.bind(spec)
+        if self._admission is not None:
+            made.admit = self._admission(spec)
+        return made
 
     def listen(self) -> None:
         """Let the kernel take connections; raises BindError."""

@@ -21,6 +21,7 @@ from netkit.events import Event, Health, LinkDown, Notice
 
 if TYPE_CHECKING:
     from netkit.engine.hop_link import Company
+    from netkit.engine.limits import TunnelLimits
     from netkit.engine.link import Link
     from netkit.engine.listeners import Listener
     from netkit.engine.relay import Flow
@@ -52,6 +53,7 @@ class Links:
         forwards: Forwards,
         company: Callable[[threading.Event], Company],
         emit: Callable[[Event], None],
+        limits: TunnelLimits,
     ) -> None:
         """``company`` takes part in one attempt, which the event given to it ends."""
         self.chain: Chain | None = None
@@ -63,6 +65,7 @@ class Links:
         self._forwards = forwards
         self._company = company
         self._emit = emit
+        self._limits = limits
         self._coming: Chain | None = None
         self._closed = False
         self._lock = threading.RLock()
@@ -162,6 +165,7 @@ class Links:
     def _prepare(self, link: Link) -> None:
         link.rescue = self._rescue
         link.on_stale = self._stale
+        self._limits.apply(link)
 
     def _take_over(self, chain: Chain) -> None:
         with self._lock:

@@ -43,6 +43,7 @@ INHERITS_NODELAY = sys.platform.startswith("linux")
 _umask_lock = threading.Lock()
 
 Accepted = Callable[[socket.socket, object], None]
+Admit = Callable[[socket.socket, object], bool]
 
 
 class Listener:
@@ -63,7 +64,7 @@ class Listener:
         self._accepted: Accepted | None = None
         self._pause: Timer | None = None
         self._told = False
-        self.admit: Callable[[socket.socket, object], bool] | None = None
+        self.admit: Admit | None = None
         self._on_exhausted: Callable[[str], None] | None = None
 
     def listen(self) -> None:

@@ -17,9 +17,10 @@ from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from netkit.engine import listeners, route
+from netkit.engine import route
 from netkit.engine.forwards import Forward, Forwards, Lending
 from netkit.engine.hop_link import OPEN_TIME, Company
+from netkit.engine.limits import TunnelLimits
 from netkit.engine.links import Links
 from netkit.engine.memory import Memory
 from netkit.engine.open_socket import open_socket
@@ -89,8 +90,9 @@ class Tunnel:
         self._status = Status()
         self._status_lock = threading.Lock()
         self._told: set[tuple[str, str]] = set()
-        self._forwards = Forwards(self._emit, x11, random.random)
-        self._links = Links(plan, self._forwards, self._company, self._emit)
+        limits = TunnelLimits(plan.limits, self._limited)
+        self._forwards = Forwards(self._emit, x11, random.random, limits.admission)
+        self._links = Links(plan, self._forwards, self._company, self._emit, limits)
         self._supervisor = Supervisor(
             plan.endurance,
             self._links,
@@ -241,7 +243,7 @@ class Tunnel:
                 raise LinkLostError("the tunnel is down", code="link-lost")
             if spec.kind is ForwardKind.REMOTE:
                 return self._links.add_remote(spec)
-            listener = listeners.bind(spec)
+            listener = self._forwards.listener(spec)
             try:
                 listener.listen()
                 self._links.add_local(listener)
@@ -419,6 +421,9 @@ class Tunnel:
         if (code, text) not in self._told:
             self._told.add((code, text))
             self._emit(Notice(code=code, text=text))
+
+    def _limited(self, code: str, text: str) -> None:
+        self._emit(Notice(code=code, text=text))
 
     def _emit(self, event: Event) -> None:
         with self._status_lock:

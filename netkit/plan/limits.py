@@ -106,7 +106,8 @@ def plan_limits(limits: Limits, forwards: Iterable[ForwardSpec]) -> tuple[str, .
     warnings = []
     if limits.targets and not any(is_open_ended(each) for each in made):
         warnings.append(
-            "--allow-target has no effect: no forward lets its clients choose a target (-D, -R PORT)"
+            "--allow-target has no effect: no forward lets its clients choose the target"
+            " (-D, -R PORT)"
         )
     if limits.sources and not any(is_exposed(each) for each in made):
         warnings.append(

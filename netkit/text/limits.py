@@ -45,8 +45,8 @@ def parse_size(text: str, what: str = "a size", *, lowest: int = 1) -> int:
     if found is None:
         raise _bad(what, text, "it is a number of bytes, or one with k, M or G: 512k, 10M")
     whole, part, unit, *_ = found.groups()
-    factor = 1 << 10 * _POWERS[unit.lower()]
-    number = int(whole) * factor + int(part or "0") * factor // 10 ** len(part or "")
+    factor: int = 1 << 10 * _POWERS[unit.lower()]
+    number: int = int(whole) * factor + int(part or "0") * factor // 10 ** len(part or "")
     if not lowest <= number <= MOST_BYTES:
         raise _bad(what, text, f"the least is {format_size(lowest)}, the most 1024T")
     return number

@@ -35,6 +35,7 @@ from netkit.model import (
     Hop,
     HostKeyPolicy,
     Keepalive,
+    Limits,
     Plan,
     UnixPath,
 )
@@ -310,6 +311,7 @@ def make(
     forwards: tuple[ForwardSpec, ...] | list[ForwardSpec] = (),
     keepalive: Keepalive | None = None,
     endurance: Endurance | None = None,
+    limits: Limits | None = None,
     **more: Any,
 ) -> Run:
     """Return a tunnel that has not been started; by default it ends with its link."""
@@ -319,6 +321,7 @@ def make(
         forwards=tuple(forwards),
         keepalive=keepalive or Keepalive(),
         endurance=endurance or Endurance(reconnect=False),
+        limits=limits or Limits(),
     )
     events = Events()
     return Run(Tunnel(plan, observer=events, **more), events)

@@ -18,6 +18,7 @@ from netkit.model import (
     ForwardSpec,
     HostKeyPolicy,
     Keepalive,
+    Limits,
     Profile,
     TunnelSpec,
     UnixPath,
@@ -31,6 +32,7 @@ from netkit.text.endpoints import (
     parse_unix_path,
 )
 from netkit.text.forwards import format_forward, parse_forward
+from netkit.text.limits import format_size, parse_size, parse_source, parse_target
 from netkit.text.profiles.lines import Path as KeyPath
 from netkit.text.profiles.tables import ForwardTable, ProfileTable
 from netkit.text.proxies import parse_proxy
@@ -88,6 +90,7 @@ def to_profile(name: str, table: ProfileTable) -> Profile:
         proxy=table.proxy,
         x11=None if table.x11 is None else X11Trust(table.x11),
         endurance=_endurance(table),
+        limits=_limits(table),
     )
     return Profile(
         name=name,
@@ -126,6 +129,12 @@ def to_table(profile: Profile) -> dict[str, Any]:
         retries=tunnel.endurance.retries,
         hold=_said(tunnel.endurance.hold, Endurance().hold),
         probe=_said(tunnel.endurance.probe, Endurance().probe),
+        max_flows=tunnel.limits.flows or None,
+        limit_rate=_size_text(tunnel.limits.rate),
+        idle_timeout=_said(tunnel.limits.idle, 0.0),
+        window_budget=_size_text(tunnel.limits.window),
+        allow_targets=list(tunnel.limits.targets),
+        allow_sources=list(tunnel.limits.sources),
         forwards=[_forward_table(each) for each in tunnel.forwards],
     )
     made: dict[str, Any] = msgspec.to_builtins(table)
@@ -224,6 +233,33 @@ def _endurance(table: ProfileTable) -> Endurance:
         hold=default.hold if table.hold is None else float(table.hold),
         probe=default.probe if table.probe is None else float(table.probe),
     )
+
+
+def _limits(table: ProfileTable) -> Limits:
+    return Limits(
+        flows=table.max_flows or 0,
+        rate=_size("limit_rate", table.limit_rate),
+        idle=float(table.idle_timeout or 0),
+        window=_size("window_budget", table.window_budget),
+        targets=_patterns("allow_targets", parse_target, table.allow_targets),
+        sources=_patterns("allow_sources", parse_source, table.allow_sources),
+    )
+
+
+def _size(key: str, value: int | str | None) -> int:
+    if isinstance(value, str):
+        return 0 if value == "0" else _parsed((key,), parse_size, value)
+    return value or 0
+
+
+def _size_text(value: int) -> str | None:
+    return format_size(value) if value else None
+
+
+def _patterns(key: str, parse: Callable[[str], object], texts: list[str]) -> tuple[str, ...]:
+    for at, text in enumerate(texts):
+        _parsed((key, at), parse, text)
+    return tuple(texts)
 
 
 def _said(value: float, default: float) -> float | None:

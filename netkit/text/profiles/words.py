@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from netkit.model import Endurance, Profile, X11Trust
+from netkit.model import Endurance, Limits, Profile, X11Trust
 from netkit.text.forwards import format_option
+from netkit.text.limits import format_size
 
 
 def words(profile: Profile) -> tuple[str, ...]:
@@ -29,6 +30,7 @@ def words(profile: Profile) -> tuple[str, ...]:
         ("--keepalive", interval),
         ("--keepalive-count", keepalive and keepalive.count),
         *_endurance(tunnel.endurance),
+        *_limits(tunnel.limits),
     ]
     made = [str(tunnel.gateway)]
     for option, value in valued:
@@ -56,6 +58,21 @@ def _endurance(endurance: Endurance) -> list[tuple[str, str | int]]:
         made.append(("--hold", _number(endurance.hold)))
     if endurance.probe != default.probe:
         made.append(("--probe", _number(endurance.probe)))
+    return made
+
+
+def _limits(limits: Limits) -> list[tuple[str, str | int]]:
+    made: list[tuple[str, str | int]] = []
+    if limits.flows:
+        made.append(("--max-flows", limits.flows))
+    if limits.rate:
+        made.append(("--limit-rate", format_size(limits.rate)))
+    if limits.idle:
+        made.append(("--idle-timeout", _number(limits.idle)))
+    if limits.window:
+        made.append(("--window-budget", format_size(limits.window)))
+    made += [("--allow-target", each) for each in limits.targets]
+    made += [("--allow-source", each) for each in limits.sources]
     return made
 
 

@@ -19,7 +19,9 @@ def test_what_passes_in_the_long_run(rate):
 
 @given(
     st.integers(1, 1 << 30),
-    st.lists(st.tuples(st.sampled_from("abc"), st.floats(-0.01, 1), st.integers(1, 9)), max_size=60),
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.floats(-0.01, 1), st.integers(1, 9)), max_size=60
+    ),
 )
 def test_never_more_than_the_rate(rate, steps):
     bucket = Bucket(rate)
