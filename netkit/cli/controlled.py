@@ -8,7 +8,6 @@ claim or socket the tunnel goes on, and says that it cannot be asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from netkit.cli.main import PROGRAM
@@ -23,6 +22,7 @@ from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
 from netkit.model import Endpoint, Fix, ForwardKind
 
 if TYPE_CHECKING:
+    from netkit.cli.naming import Naming
     from netkit.cli.services import ForwardLike, TunnelLike
     from netkit.model import Plan
     from netkit.supervision import Supervised
@@ -31,76 +31,59 @@ MAX_NUMBER: Final = 100
 """Tunnels through one gateway that get a name of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """What a tunnel is called.
-
-    Attributes:
-        name: the word for ``netkit status`` and ``netkit down``; empty: it cannot be asked.
-        is_profile: the name is that of a profile, which runs once; else a number may follow it.
-        first: the number that the name begins with, 1 being none.
-        launch: the client that is started with it, whose address is what others look for.
-        claim: the claim to the name, where somebody has it already.
-    """
-
-    name: str = ""
-    is_profile: bool = False
-    first: int = 1
-    launch: str = ""
-    claim: Claim | None = None
-
-
 class Control:
-    """What makes one tunnel answer, from its start to its end."""
+    """What makes one tunnel answer from its start to its end: a watcher of its job."""
 
-    def __init__(self, naming: Naming, gateway: str, post: Callable[[Event], None]) -> None:
-        """``post`` takes what there is to say."""
+    def __init__(self, naming: Naming, gateway: str, end: Callable[[float | None], None]) -> None:
+        """``end`` ends the tunnel with so many seconds for its flows; None: as it was started."""
         self._naming = naming
         self._gateway = gateway
-        self._post = post
+        self._end = end
         self._log = EventLog()
+        self._tunnel: TunnelLike | None = None
         self._claim: Claim | None = None
         self._server: ControlServer | None = None
         self.name = naming.name
 
-    def watch(self, event: Event) -> None:
-        """See an event of the tunnel."""
-        if not isinstance(event, FlowOpened | FlowClosed | FlowFailed):
-            self._log.add(event)
-
-    def begin(self, plan: Plan) -> None:
-        """Claim the name, before anything is touched.
+    def begin(self, tunnel: TunnelLike, plan: Plan, tell: Callable[[Event], None]) -> None:
+        """Claim the name and answer, before anything is touched; ``tell`` prints.
 
         Raises:
             BindError: such a tunnel runs already.
         """
         binds = binds_of(plan)
+        self._tunnel = tunnel
         try:
             self._claim = self._naming.claim or self._claimed(binds)
         except UsageError as error:  # there is no place for a lock
-            self._unavailable(error)
+            self._unavailable(error, tell)
             return
         self._claim.tell(gateway=self._gateway, binds=binds)
+        if hasattr(tunnel, "view"):
+            self._serve(cast("Supervised", tunnel), self._claim, tell)
 
-    def up(self, tunnel: TunnelLike, end: Callable[[float | None], None]) -> None:
-        """Answer from now on.  ``end`` ends the tunnel with so many seconds for its flows."""
-        if self._claim is None or not hasattr(tunnel, "view"):
-            return
-        if self._naming.claim is None:
-            self._claim.tell(addresses_of(tunnel.forwards, self._naming.launch))
-        answers = Answers(
-            cast("Supervised", tunnel), self._log, name=self.name, gateway=self._gateway, end=end
-        )
+    def _serve(self, tunnel: Supervised, claim: Claim, tell: Callable[[Event], None]) -> None:
+        answers = Answers(tunnel, self._log, name=self.name, gateway=self._gateway, end=self._end)
         server = ControlServer(answers)
         try:
-            point = server.start(self._claim.path)
+            point = server.start(claim.path)
         except NetkitError as error:
-            self._unavailable(error)
+            self._unavailable(error, tell)
             return
         self._server = server
-        self._claim.tell(control=point)
+        claim.tell(control=point)
 
-    def close(self) -> None:
+    def see(self, event: Event) -> None:
+        """Keep an event of the tunnel for whoever asks."""
+        if not isinstance(event, FlowOpened | FlowClosed | FlowFailed):
+            self._log.add(event)
+
+    def up(self) -> None:
+        """Tell who comes second where the tunnel listens."""
+        if self._claim is not None and self._tunnel is not None and self._naming.claim is None:
+            self._claim.tell(addresses_of(self._tunnel.forwards, self._naming.launch))
+
+    def end(self) -> None:
         """Answer no more, and give the name back.  Idempotent."""
         server, self._server = self._server, None
         if server is not None:
@@ -121,9 +104,9 @@ class Control:
                 raise already_running(name, found)
         raise UsageError(f"{MAX_NUMBER} tunnels through {self._gateway} run", code="too-many")
 
-    def _unavailable(self, error: NetkitError) -> None:
+    def _unavailable(self, error: NetkitError, tell: Callable[[Event], None]) -> None:
         text = f"{error.summary}; {PROGRAM} status and down will not find this tunnel"
-        self._post(Notice(code="control-unavailable", text=text))
+        tell(Notice(code="control-unavailable", text=text))
 
 
 def already_running(name: str, holder: Holder) -> BindError:

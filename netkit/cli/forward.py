@@ -10,6 +10,7 @@ import click
 from netkit.cli import options
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
+from netkit.cli.naming import Naming
 from netkit.cli.observing import observe_options, onlookers
 from netkit.cli.output import Output
 from netkit.cli.profile import resolve as profiles
@@ -88,12 +89,20 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
         password_of=wish.password_of,
         dry_run=values["dry_run"],
         drain=values["drain"],
+        naming=_naming(wish, own_forwards=bool(forwards)),
     )
     looking = onlookers(values, command="forward")
     name = request.password_of or str(request.spec.gateway)
     watcher = looking.of(name) if looking is not None else None
     job = TunnelJob(request, ctx.obj or Services(), output, watcher=watcher)
     return run_job(job, drain=request.drain)
+
+
+def _naming(wish: profiles.Wish, *, own_forwards: bool) -> Naming:
+    """Return what the tunnel is called: a profile with other forwards is another tunnel."""
+    if wish.profile is not None:
+        return Naming(wish.profile.name, is_profile=not own_forwards)
+    return Naming(str(wish.spec.gateway))
 
 
 def _spell(ctx: click.Context, wish: profiles.Wish, profile: Profile) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from netkit.cli.services import TunnelLike
     from netkit.events import Event
+    from netkit.model import Plan
     from netkit.observe.access_log import AccessLog, FlowRecorder
     from netkit.observe.fleet import Fleet, Watched
     from netkit.observe.metrics import Exporter
@@ -87,7 +88,7 @@ class Onlooker:
         self._notifier = notifier
         self._ends = ExitStack()
 
-    def begin(self, tunnel: TunnelLike, tell: Callable[[Event], None]) -> None:
+    def begin(self, tunnel: TunnelLike, _plan: Plan, tell: Callable[[Event], None]) -> None:
         """Begin to serve and to write, before the tunnel starts."""
         # A tunnel that cannot be asked is known by its events alone.
         self._watched.attach(tunnel if _can_be_asked(tunnel) else None)  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ from netkit.events import DisplayLent, Notice
 from netkit.model import Fix
 
 if TYPE_CHECKING:
+    from netkit.cli.naming import Naming
     from netkit.cli.services import TunnelLike, TunnelMaker
     from netkit.engine.tunnel import Lending
     from netkit.engine.x11_session import X11Session
@@ -43,7 +44,7 @@ class Request:
 
     ``auto_keepalive`` lets what is known of this network decide the keepalive, and how many may
     stay unanswered, unless that is ``counted``.  ``password_of`` is the profile whose stored
-    password is used.
+    password is used.  ``naming`` is what it is called, for ``netkit status`` and its kind.
     """
 
     spec: TunnelSpec
@@ -53,6 +54,7 @@ class Request:
     password_of: str = ""
     dry_run: bool = False
     drain: float = 5.0
+    naming: Naming | None = None
 
 
 class Companion(Protocol):
@@ -68,7 +70,7 @@ class Companion(Protocol):
 class Watcher(Protocol):
     """What looks on from before the start to after the end; it never holds up the tunnel."""
 
-    def begin(self, tunnel: TunnelLike, tell: Callable[[Event], None]) -> None:
+    def begin(self, tunnel: TunnelLike, plan: Plan, tell: Callable[[Event], None]) -> None:
         """The tunnel is about to start; raises NetkitError if it must not.  ``tell`` prints."""
 
     def see(self, event: Event) -> None:
@@ -106,7 +108,10 @@ class TunnelJob:
         self._up = False
         self._tunnel: TunnelLike | None = None
         self._lending = lending
-        self._watcher = watcher
+        self._watchers = [watcher] if watcher is not None else []
+        if request.naming is not None and services.control is not None:
+            control = services.control(request.naming, str(request.spec.gateway), self._end)
+            self._watchers.insert(0, control)
         self._session: X11Session | None = None
 
     def work(self) -> int:
@@ -138,13 +143,15 @@ class TunnelJob:
         if tunnel is not None:
             tunnel.stop(drain if up else 0.0)
 
+    def _end(self, drain: float | None) -> None:
+        self.stop(self._request.drain if drain is None else drain)
+
     def _run(self, plan: Plan, password: str | None) -> int:
         from netkit.cli import debugging
 
         debugging.keep_quiet()
         printer = EventPrinter(self._output.event, flows=self._output.flows)
-        watcher = self._watcher
-        post = printer.post if watcher is None else _both(watcher.see, printer.post)
+        post = _all([*(each.see for each in self._watchers), printer.post])
         for warning in plan.warnings:
             printer.post(Notice(code="plan-warning", text=warning))
         try:
@@ -160,14 +167,14 @@ class TunnelJob:
                     return 0
                 self._tunnel = tunnel
             try:
-                if watcher is not None:
-                    watcher.begin(tunnel, printer.post)
+                for watcher in self._watchers:
+                    watcher.begin(tunnel, plan, printer.post)
                 return self._serve(tunnel, plan, post)
             finally:
                 if not self._stopped:  # else the drain is in progress, on another thread
                     tunnel.stop(0.0)
         finally:
-            if watcher is not None:
+            for watcher in reversed(self._watchers):
                 watcher.end()
             printer.close(_PRINT_REST)
 
@@ -202,8 +209,8 @@ class TunnelJob:
         gc.freeze()
         with self._lock:
             self._up = True
-        if self._watcher is not None:
-            self._watcher.up()
+        for watcher in self._watchers:
+            watcher.up()
         if not self._output.as_json:
             gateway = plan.hops[-1].alias
             for forward in tunnel.forwards:
@@ -228,14 +235,12 @@ class TunnelJob:
             self._output.data(line)
 
 
-def _both(
-    first: Callable[[Event], None], second: Callable[[Event], None]
-) -> Callable[[Event], None]:
+def _all(receivers: Sequence[Callable[[Event], None]]) -> Callable[[Event], None]:
     def post(event: Event) -> None:
-        first(event)
-        second(event)
+        for receive in receivers:
+            receive(event)
 
-    return post
+    return receivers[0] if len(receivers) == 1 else post
 
 
 def _no_forward(request: Request) -> UsageError:

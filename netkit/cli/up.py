@@ -13,6 +13,7 @@ import click
 from netkit.cli import options
 from netkit.cli.lifecycle import Job, run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
+from netkit.cli.naming import Naming
 from netkit.cli.observing import observe_options, onlookers
 from netkit.cli.output import Output, OutputError
 from netkit.cli.profile.resolve import complete_name
@@ -286,6 +287,7 @@ def _profiles(names: Sequence[str]) -> list[Profile]:
 
 
 def _request(profile: Profile, values: dict[str, Any]) -> Request:
+    present = values.get("present", {})
     return Request(
         spec=replace(
             profile.tunnel,
@@ -298,6 +300,12 @@ def _request(profile: Profile, values: dict[str, Any]) -> Request:
         password_of=profile.name,
         dry_run=values["dry_run"],
         drain=values["drain"],
+        naming=Naming(
+            profile.name,
+            is_profile=True,
+            launch=profile.launch,
+            claim=present[profile.name].claim if profile.name in present else None,
+        ),
     )
 
 

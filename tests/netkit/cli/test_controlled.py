@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from netkit.cli.controlled import Control, Naming, addresses_of, binds_of
+from netkit.cli.controlled import Control, addresses_of, binds_of
+from netkit.cli.naming import Naming
 from netkit.control import client, places
 from netkit.control.protocol import Request
 from netkit.desktop import instance
@@ -45,24 +46,39 @@ class Tunnel(FakeSupervised):
         self.ended.wait(timeout)
 
 
-def begun(name: str, plan: Plan = PLAN, *, is_profile: bool = False, first: int = 1) -> Control:
-    control = Control(Naming(name, is_profile, first), str(Gateway("gw")), lambda _event: None)
-    control.begin(plan)
+def begun(
+    name: str,
+    plan: Plan = PLAN,
+    *,
+    is_profile: bool = False,
+    first: int = 1,
+    tunnel: Any = None,
+    end: Any = None,
+) -> Control:
+    control = Control(Naming(name, is_profile, first), str(Gateway("gw")), end)
+    control.begin(tunnel or Silent(), plan, lambda _event: None)
     return control
+
+
+class Silent:
+    """A tunnel that cannot be asked."""
+
+    forwards = ()
 
 
 def test_a_tunnel_is_found_asked_and_ended():
     tunnel, drains = Tunnel(), []
-    control = begun("office", is_profile=True)
-    (starting,) = client.running()
-    assert (starting.name, starting.pid, starting.control) == ("office", os.getpid(), None)
 
     def end(drain: float | None) -> None:
         drains.append(drain)
         tunnel.ended.set()
 
-    control.up(tunnel, end)
-    control.watch(Notice(code="x", text="seen"))
+    control = begun("office", is_profile=True, tunnel=tunnel, end=end)
+    (starting,) = client.running()
+    assert (starting.name, starting.pid, starting.addresses) == ("office", os.getpid(), ())
+    assert client.status(starting).gateway == "gw"
+    control.up()
+    control.see(Notice(code="x", text="seen"))
     (holder,) = client.running()
     assert str(holder.addresses[0]) == "127.0.0.1:5432"
     assert client.status(holder).gateway == "gw"
@@ -71,8 +87,8 @@ def test_a_tunnel_is_found_asked_and_ended():
     client.ask(holder, Request("stop", drain=0.0))
     assert tunnel.ended.wait(10)
     assert drains == [0.0]
-    control.close()
-    control.close()
+    control.end()
+    control.end()
     assert client.running() == ()
 
 
@@ -85,8 +101,8 @@ def test_a_profile_runs_once():
         "netkit status office",
         "netkit down office",
     ]
-    first.close()
-    begun("office", is_profile=True).close()
+    first.end()
+    begun("office", is_profile=True).end()
 
 
 def test_a_gateway_may_have_several_tunnels_but_not_twice_the_same():
@@ -98,20 +114,20 @@ def test_a_gateway_may_have_several_tunnels_but_not_twice_the_same():
         with pytest.raises(BindError, match=f"^{name} starts already"):
             begun("gw", plan)
     for each in made:
-        each.close()
+        each.end()
     again = begun("gw", first=2)
     assert again.name == "gw-2"
-    again.close()
+    again.end()
 
 
 def test_a_claim_of_somebody_else_is_left_to_them():
     claim = instance.claim("office")
     assert isinstance(claim, Claim)
-    control = Control(Naming("office", True, claim=claim), "gw", lambda _event: None)
-    control.begin(PLAN)
-    control.up(Tunnel(), lambda _drain: None)
+    control = Control(Naming("office", True, claim=claim), "gw", lambda _drain: None)
+    control.begin(Tunnel(), PLAN, lambda _event: None)
+    control.up()
     assert client.status(client.running()[0]).name == "office"
-    control.close()
+    control.end()
     assert [each.name for each in client.running()] == ["office"]
     claim.close()
 
@@ -124,10 +140,10 @@ def test_without_a_place_the_tunnel_goes_on_and_says_so(tmp_path, monkeypatch, b
     else:
         monkeypatch.setattr(places, "runtime_folder", lambda: tmp_path / "file")
     told: list[Any] = []
-    control = Control(Naming("office"), "gw", told.append)
-    control.begin(PLAN)
-    control.up(Tunnel(), lambda _drain: None)
-    control.close()
+    control = Control(Naming("office"), "gw", lambda _drain: None)
+    control.begin(Tunnel(), PLAN, told.append)
+    control.up()
+    control.end()
     assert [each.code for each in told] == ["control-unavailable"]
 
 
