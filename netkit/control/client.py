@@ -8,10 +8,12 @@ import socket
 import stat
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from netkit.control.answers import Added
 from netkit.control.protocol import (
     MAX_ANSWER,
     ControlError,
@@ -19,10 +21,11 @@ from netkit.control.protocol import (
     format_request,
     parse_answer,
 )
-from netkit.control.views import flow_views, tunnel_view
+from netkit.control.views import addresses, flow_views, tunnel_view
 from netkit.desktop import instance
 from netkit.desktop.instance import ControlPoint, Holder
 from netkit.events import FlowView, TunnelView
+from netkit.model import ForwardSpec
 
 TIMEOUT: Final = 5.0
 """Seconds that a tunnel may take to answer; adding a remote forward waits for the gateway."""
@@ -90,6 +93,19 @@ def status(holder: Holder, timeout: float = TIMEOUT) -> Running:
 def flows(holder: Holder, timeout: float = TIMEOUT) -> tuple[FlowView, ...]:
     """Return the flows of a tunnel; raises as `ask` does."""
     return flow_views(ask(holder, Request("flows"), timeout).get("flows"))
+
+
+def add(
+    holder: Holder, forwards: Sequence[ForwardSpec], timeout: float = TIMEOUT
+) -> tuple[Added, ...]:
+    """Have a tunnel listen further; return where it does.  Raises as `ask` does."""
+    said = ask(holder, Request("add", forwards=tuple(forwards)), timeout).get("added")
+    if not isinstance(said, list) or len(said) != len(forwards):
+        raise ControlError("the tunnel does not say where it listens", code="control-protocol")
+    return tuple(
+        Added(forward, addresses(each.get("addresses") if isinstance(each, dict) else None))
+        for forward, each in zip(forwards, said, strict=True)
+    )
 
 
 def _connect(point: ControlPoint, timeout: float) -> socket.socket:
