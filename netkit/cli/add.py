@@ -11,6 +11,7 @@ from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
 from netkit.cli.output import Output
 from netkit.cli.running import complete_running, one
 from netkit.errors import UsageError
+from netkit.model import Fix
 
 _PATIENCE: Final = 30.0
 """Seconds: the gateway may take its time over a remote forward."""
@@ -47,6 +48,7 @@ def command(ctx: click.Context, /, name: str | None, **values: Any) -> int:
     from netkit.control import client
     from netkit.events import ForwardBound, to_dict
     from netkit.plan.binds import check_exposure
+    from netkit.text.forwards import format_option
 
     output = ctx.meta[META_OUTPUT] = Output(as_json=values["as_json"])
     forwards = options.forwards_of(ctx)
@@ -58,7 +60,15 @@ def command(ctx: click.Context, /, name: str | None, **values: Any) -> int:
         )
     holder = one(name)
     for forward in forwards:
-        warning = check_exposure(forward, holder.gateway, expose=values["expose"])
+        try:
+            warning = check_exposure(forward, holder.gateway, expose=values["expose"])
+        except UsageError as error:
+            again = (PROGRAM, "add", holder.name)
+            error.fixes = (
+                Fix((*again, *format_option(forward), "--expose")),
+                *(Fix((*again, *each.argv[3:])) for each in error.fixes[1:]),
+            )
+            raise
         if warning:
             output.talk(warning)
     for each in client.add(holder, forwards, _PATIENCE):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from netkit.cli import options
+from netkit.cli.detaching import detach, detach_option, second
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
 from netkit.cli.naming import Naming
@@ -15,7 +16,7 @@ from netkit.cli.observing import observe_options, onlookers
 from netkit.cli.output import Output
 from netkit.cli.profile import resolve as profiles
 from netkit.cli.services import Services
-from netkit.cli.tunnel_job import EXAMPLE, Request, TunnelJob
+from netkit.cli.tunnel_job import EXAMPLE, Companion, Request, TunnelJob
 from netkit.errors import UsageError
 from netkit.model import Fix, Profile
 
@@ -48,6 +49,7 @@ lost, 5 host key refused, 6 login failed, 7 local bind failed, 8 remote forward 
 @options.endurance_options
 @options.limit_options
 @observe_options
+@detach_option
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as NDJSON, nothing else.")
 @click.option(
@@ -91,10 +93,16 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
         drain=values["drain"],
         naming=_naming(wish, own_forwards=bool(forwards)),
     )
+    companions: list[Companion] = []
+    if values["detach"] and not request.dry_run:
+        detacher = second([name := _naming(wish, own_forwards=bool(forwards)).name])
+        if detacher is None:
+            return detach([name], output)
+        companions.append(detacher)
     looking = onlookers(values, command="forward")
     name = request.password_of or str(request.spec.gateway)
     watcher = looking.of(name) if looking is not None else None
-    job = TunnelJob(request, ctx.obj or Services(), output, watcher=watcher)
+    job = TunnelJob(request, ctx.obj or Services(), output, companions, watcher=watcher)
     return run_job(job, drain=request.drain)
 
 

@@ -11,10 +11,11 @@ import gc
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from netkit.cli import render
 from netkit.cli.hints import forward_line
+from netkit.cli.lifecycle import Job
 from netkit.cli.main import PROGRAM
 from netkit.cli.output import EventPrinter, Output
 from netkit.cli.services import Services
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from netkit.engine.x11_session import X11Session
     from netkit.events import Event
     from netkit.model import Plan, TunnelSpec
+    from netkit.supervision import Supervised
 
 _PRINT_REST = 1.0
 """Seconds that the last events get to be printed."""
@@ -83,6 +85,13 @@ class Watcher(Protocol):
         """The tunnel is over, or did not begin."""
 
 
+class RunningJob(Job, Protocol):
+    """The job of a tunnel that can be brought up to date."""
+
+    def reread(self, spec: TunnelSpec) -> None:
+        """Let the forwards become those of ``spec``."""
+
+
 class TunnelJob:
     """Plans, opens and reports a tunnel, and waits for its end."""
 
@@ -113,6 +122,8 @@ class TunnelJob:
             control = services.control(request.naming, str(request.spec.gateway), self._end)
             self._watchers.insert(0, control)
         self._session: X11Session | None = None
+        self._plan: Plan | None = None
+        self._post: Callable[[Event], None] | None = None
 
     def work(self) -> int:
         """Run the tunnel until it ends; return 0, or raise why it failed."""
@@ -121,6 +132,7 @@ class TunnelJob:
         plan = self._services.plan(request.spec)
         if not plan.forwards and plan.x11 is None:
             raise _no_forward(request)
+        self._plan = plan
         if request.auto_keepalive:
             from netkit.cli.keepalive import automatic
 
@@ -143,6 +155,18 @@ class TunnelJob:
         if tunnel is not None:
             tunnel.stop(drain if up else 0.0)
 
+    def reread(self, spec: TunnelSpec) -> None:
+        """Let the forwards become those of ``spec``; say what else of it would need a new start."""
+        from netkit.cli.rereading import apply
+
+        with self._lock:
+            tunnel, before, post = self._tunnel, self._plan, self._post
+        if tunnel is None or before is None or post is None or not self._up:
+            return
+        after = self._services.plan(spec)
+        apply(cast("Supervised", tunnel), before, after, post)
+        self._plan = after
+
     def _end(self, drain: float | None) -> None:
         self.stop(self._request.drain if drain is None else drain)
 
@@ -152,6 +176,7 @@ class TunnelJob:
         debugging.keep_quiet()
         printer = EventPrinter(self._output.event, flows=self._output.flows)
         post = _all([*(each.see for each in self._watchers), printer.post])
+        self._post = post
         for warning in plan.warnings:
             printer.post(Notice(code="plan-warning", text=warning))
         try:

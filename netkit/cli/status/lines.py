@@ -19,7 +19,7 @@ def tunnel(said: Running) -> Iterator[str]:
     """Yield the lines about a tunnel, all of it but its flows."""
     view = said.view
     through = f" through {said.gateway}" if said.gateway != said.name else ""
-    yield clean(f"{said.name}  {_state(said)}{through} (process {said.pid})")
+    yield clean(f"{said.name}{through} (process {said.pid}): {_state(said)}")
     for forward in view.forwards:
         yield f"  {forward_line(forward)}"
     for link in view.links:

@@ -65,6 +65,15 @@ class Silent:
 
     forwards = ()
 
+    def start(self) -> None:
+        """Nothing to do."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """It is over."""
+
+    def stop(self, drain: float = 5.0) -> None:
+        """It is."""
+
 
 def test_a_tunnel_is_found_asked_and_ended():
     tunnel, drains = Tunnel(), []
