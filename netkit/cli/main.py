@@ -46,6 +46,7 @@ COMMANDS = {
     "service": "Have the system start a saved tunnel.",
     "shortcut": "Make an icon that starts a saved tunnel.",
     "status": "Show the tunnels that run.",
+    "top": "Watch running tunnels and their connections.",
     "up": "Start saved tunnels.",
     "vnc": "Show a screen that is shared by VNC through a gateway.",
     "x11": "Show X programs of a gateway here, or lend it this display.",

@@ -63,10 +63,10 @@ def command(ctx: click.Context, /, name: str | None, **values: tuple[str, ...]) 
 
 
 def _specs(kind: ForwardKind, texts: Sequence[str]) -> list[ForwardSpec]:
-    return [_spec(kind, text) for text in texts]
+    return [spec_of(kind, text) for text in texts]
 
 
-def _spec(kind: ForwardKind, text: str) -> ForwardSpec:
+def spec_of(kind: ForwardKind, text: str) -> ForwardSpec:
     """Return what to look for: only its kind and bind count."""
     from netkit.text.endpoints import parse_bind
     from netkit.text.forwards import parse_forward

@@ -15,7 +15,7 @@ peers=(
     dovecot-pop3d=dovecot inetutils-telnetd=telnetd lsof=lsof iputils-ping=ping
     inetutils-telnet=telnet vsftpd=vsftpd x11-apps=xeyes desktop-file-utils=desktop-file-validate
     openvpn=openvpn wireguard-tools=wg-quick strongswan-swanctl=swanctl openssl=openssl
-    prometheus=promtool systemd=systemd-analyze
+    prometheus=promtool systemd=systemd-analyze tmux=tmux
 )
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 

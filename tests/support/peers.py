@@ -64,6 +64,7 @@ PEERS = {
     "telnet": Peer(("telnet",), "inetutils-telnet"),
     "telnetd": Peer(("telnetd", "in.telnetd"), "inetutils-telnetd"),
     "unshare": Peer(("unshare",), "util-linux"),
+    "tmux": Peer(("tmux",), "tmux"),
     "vsftpd": Peer(("vsftpd",), "vsftpd"),
     "wg-quick": Peer(("wg-quick",), "wireguard-tools"),
     "winpr-hash": Peer(("winpr-hash", "winpr-hash3"), "winpr-utils"),

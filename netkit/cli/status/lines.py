@@ -63,7 +63,8 @@ def link_line(view: LinkView) -> str:
     parts.append(f"silent {duration(view.silent)}")
     flows = count(view.flows, "flow")
     parts.append(f"{flows} ({view.bulk} bulk)" if view.bulk else flows)
-    parts += [each for each in (view.server, view.cipher) if each]
+    server = view.server.removeprefix("SSH-2.0-")
+    parts += [each for each in (server, view.cipher) if each]
     return clean(", ".join(parts))
 
 
