@@ -14,7 +14,7 @@ MYPY_TESTS := --cache-dir .mypy_cache/tests --allow-untyped-defs --allow-incompl
 PEERS := tests/support/install_peers.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup venv peers demo test check bench bench-compare fuzz docs fmt clean
+.PHONY: help setup venv peers demo test check bench bench-compare fuzz soak docs fmt clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ bench-compare: setup ## Measure again, compare with a saved run (ARGS=FILE; else
 
 fuzz: venv ## Look for inputs that break the parsers and machines, FUZZ_SECONDS long
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS) $(ARGS)
+
+soak: setup ## Harm a tunnel's link for some minutes (ARGS="MINUTES --write"; 5, at most 15)
+	$(BIN)/python tests/soak.py $(ARGS)
 
 docs: venv ## Make docs/findings.md, the JSON Schemas and docs/performance.md from their sources
 	$(BIN)/python -m diagnostics.knowledge.book > docs/findings.md

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING
 
 from netkit.errors import UsageError
 from netkit.files import at_home
-from netkit.model import ForwardKind, ForwardSpec, Gateway, HostKeyPolicy, Keepalive, TunnelSpec
+from netkit.model import (
+    Endurance,
+    ForwardKind,
+    ForwardSpec,
+    Gateway,
+    HostKeyPolicy,
+    Keepalive,
+    Limits,
+    TunnelSpec,
+)
 from netkit.text.endpoints import parse_gateway
 from netkit.text.forwards import parse_forward
 
@@ -76,6 +85,10 @@ def open_tunnel(
     connect_timeout: float | None = None,
     expose: bool = False,
     proxy: str | None = None,
+    reconnect: bool = True,
+    retries: int | None = None,
+    hold: float = 10.0,
+    limits: Limits | None = None,
     prompter: Prompter | None = None,
     observer: Callable[[Event], None] | None = None,
 ) -> Tunnel:
@@ -108,6 +121,11 @@ def open_tunnel(
         connect_timeout: seconds for TCP, banner and key exchange of one hop.
         expose: allow forwards that other machines can reach.
         proxy: URL of a proxy on the way to the first gateway, as ``socks5://host:1080``.
+        reconnect: make a link that is lost again; else the tunnel ends with it, and ``wait()``
+            returns why.
+        retries: attempts in a row that may fail before the tunnel ends; ``None``: no limit.
+        hold: seconds that new connections wait for the link before they are reset; 0: at once.
+        limits: connections, rates, silence, targets and clients that are allowed.
         prompter: answers questions for passwords, passphrases and host keys.
         observer: called with every event, from the tunnel's threads; must not block.
 
@@ -135,6 +153,8 @@ def open_tunnel(
         connect_timeout=connect_timeout,
         expose=expose,
         proxy=proxy,
+        endurance=Endurance(reconnect=reconnect, retries=retries, hold=hold),
+        limits=limits or Limits(),
     )
     if profile is not None:
         spec, password = _with_profile(profile, spec, gateway, password)

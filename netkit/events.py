@@ -121,13 +121,134 @@ class Stopping(Event):
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying(Event):
+    """The link is gone, or did not come about, and is tried again in ``seconds``.
+
+    ``attempt`` counts from 1 and begins anew with every link that came up.
+    """
+
+    gateway: str
+    attempt: int
+    seconds: float
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged(Event):
+    """What is known of a forward's whole path has changed."""
+
+    forward: ForwardSpec
+    health: Health
+    reason: str = ""
+
+
+class Health(enum.Enum):
+    """What is known of a forward: whether a connection through it would work.
+
+    ``up`` was proved by opening its target; ``unverified``: the link is alive and the target
+    was not asked; ``stale``: the gateway does not answer at the moment; ``refused``: the gateway,
+    or the target, says no; ``down``: there is no link.
+    """
+
+    UP = "up"
+    DOWN = "down"
+    STALE = "stale"
+    REFUSED = "refused"
+    UNVERIFIED = "unverified"
+
+
 class State(enum.Enum):
     """Life of a tunnel."""
 
     CONNECTING = "connecting"
     UP = "up"
+    WAITING = "waiting"
     STOPPING = "stopping"
     DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkView:
+    """One link of a tunnel, at a moment.  Times are seconds; ``round_trip`` is 0 while unknown.
+
+    ``bulk`` and ``flows`` count its flows; ``silent`` is since the last byte of the gateway.
+    """
+
+    number: int
+    gateway: str
+    up: bool
+    since: float = 0.0
+    round_trip: float = 0.0
+    silent: float = 0.0
+    flows: int = 0
+    bulk: int = 0
+    server: str = ""
+    cipher: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowView:
+    """One flow, at a moment.
+
+    Attributes:
+        number: as in the events; a tunnel's flows have different ones, whatever their link.
+        link: the number of its link.
+        source, target: as in the events.
+        bytes_to_gateway, bytes_from_gateway: payload so far.
+        seconds, idle: since it began; since the last byte of either direction.
+        window: bytes that the gateway would still take.
+        waits: for what, if anything: ``opening``, ``window``, ``reader`` or ``link``.
+    """
+
+    number: int
+    link: int
+    forward: ForwardSpec | None
+    source: str
+    target: str
+    bytes_to_gateway: int
+    bytes_from_gateway: int
+    seconds: float
+    idle: float
+    window: int
+    waits: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardView:
+    """One forward, at a moment; ``addresses`` is where it really listens."""
+
+    forward: ForwardSpec
+    addresses: tuple[Address, ...]
+    health: Health
+    reason: str = ""
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelView:
+    """A whole tunnel, at a moment: what ``netkit status`` shows.
+
+    ``retry_in`` is seconds until the next attempt, None while none is due; ``code`` and ``reason``
+    say why it is not up.
+    """
+
+    state: State
+    reason: str
+    code: str
+    attempt: int
+    retry_in: float | None
+    reconnects: int
+    seconds: float
+    keepalive: float
+    links: tuple[LinkView, ...]
+    forwards: tuple[ForwardView, ...]
+    flows_open: int
+    flows_total: int
+    flows_failed: int
+    bytes_to_gateway: int
+    bytes_from_gateway: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +257,7 @@ class Status:
 
     state: State = State.CONNECTING
     reason: str = ""
+    code: str = ""
     flows_open: int = 0
     flows_total: int = 0
     flows_failed: int = 0
@@ -154,11 +276,13 @@ def evolve(status: Status, event: Event) -> Status:
         )
     match event:
         case LinkUp(hop=hop, hops=hops) if hop == hops:
-            return replace(status, state=State.UP, reason="")
+            return replace(status, state=State.UP, reason="", code="")
         case Stopping():
             return replace(status, state=State.STOPPING)
-        case LinkDown(reason=reason):
-            return replace(status, state=State.DOWN, reason=reason)
+        case Retrying(reason=reason, code=code):
+            return replace(status, state=State.WAITING, reason=reason, code=code)
+        case LinkDown(reason=reason, code=code):
+            return replace(status, state=State.DOWN, reason=reason, code=code)
         case FlowFailed():
             return replace(status, flows_failed=status.flows_failed + 1)
     return status
@@ -170,6 +294,7 @@ def _count(
     return Status(
         state=status.state,
         reason=status.reason,
+        code=status.code,
         flows_open=status.flows_open + opened,
         flows_total=status.flows_total + total,
         flows_failed=status.flows_failed,

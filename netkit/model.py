@@ -125,11 +125,54 @@ class Keepalive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Endurance:
+    """What becomes of a tunnel whose link is gone.
+
+    Attributes:
+        reconnect: whether the link is remade at all; else the tunnel ends with it.
+        retries: attempts in a row that may fail; None: no end.
+        hold: seconds that new connections wait for a link before they are reset; 0: at once.
+        takeover: end our own dead session that still holds a remote port.
+        probe: prove each forward by opening its target, every so many seconds; 0: never.
+        links: how many SSH connections share the flows; 0: as many as it takes.
+    """
+
+    reconnect: bool = True
+    retries: int | None = None
+    hold: float = 10.0
+    takeover: bool = False
+    probe: float = 0.0
+    links: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a tunnel allows; 0 and empty mean no limit.
+
+    Attributes:
+        flows: at once, per forward.
+        rate: bytes per second, per forward and direction.
+        idle: seconds without a byte in either direction after which a flow is ended.
+        window: bytes of receive window, all flows together.
+        targets: patterns ``HOST:PORT`` that dynamic forwards may lead to.
+        sources: networks that may connect to exposed binds.
+    """
+
+    flows: int = 0
+    rate: int = 0
+    idle: float = 0.0
+    window: int = 0
+    targets: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TunnelSpec:
     """What the user asked for, before ssh_config and the environment are consulted.
 
     ``None`` means "not said": ssh_config, then the default decides.  ``proxy`` is the URL of a
     proxy on the way to the first gateway (``socks5://host:port``, ``socks4://``, ``http://``).
+    ``via`` are further gateways that lead to the same place, for when the first fails.
     """
 
     gateway: Gateway
@@ -148,6 +191,9 @@ class TunnelSpec:
     expose: bool = False
     proxy: str | None = None
     x11: X11Trust | None = None
+    via: tuple[Gateway, ...] = ()
+    endurance: Endurance = field(default_factory=Endurance)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +268,8 @@ class Plan:
     forwards: tuple[ForwardSpec, ...] = ()
     x11: X11Trust | None = None
     keepalive: Keepalive = field(default_factory=Keepalive)
+    endurance: Endurance = field(default_factory=Endurance)
+    limits: Limits = field(default_factory=Limits)
     warnings: tuple[str, ...] = ()
 
 

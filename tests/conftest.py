@@ -30,6 +30,7 @@ PURE = {"diagnostics", "netkit/plan", "netkit/text", "netkit/wire"}
 
 CROWD = {
     "integration/faults",
+    "integration/observe",
     "integration/recipe",
     "netkit/advise",
     "netkit/bench",

@@ -8,12 +8,15 @@ from typing import Any
 import click
 
 from netkit.cli import options
+from netkit.cli.detaching import detach, detach_option, second
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
+from netkit.cli.naming import Naming
+from netkit.cli.observing import observe_options, onlookers
 from netkit.cli.output import Output
 from netkit.cli.profile import resolve as profiles
 from netkit.cli.services import Services
-from netkit.cli.tunnel_job import EXAMPLE, Request, TunnelJob
+from netkit.cli.tunnel_job import EXAMPLE, Companion, Request, TunnelJob
 from netkit.errors import UsageError
 from netkit.model import Fix, Profile
 
@@ -24,7 +27,8 @@ Examples:
   netkit forward gw -J jump1,jump2 -R 8080:localhost:80
 
 One line per forward goes to standard output once the tunnel is up; its first word is the address
-that really listens. Ctrl-C lets open flows finish, a second one ends at once.
+that really listens. A link that is lost is made again, and new connections wait for it. Ctrl-C
+lets open flows finish, a second one ends at once.
 
 \b
 Exit codes: 0 stopped by SIGTERM or SIGHUP, 2 usage, 3 could not run, 4 gateway not reached or
@@ -42,6 +46,10 @@ lost, 5 host key refused, 6 login failed, 7 local bind failed, 8 remote forward 
 @options.gateway_options
 @options.forward_options
 @options.x11_options
+@options.endurance_options
+@options.limit_options
+@observe_options
+@detach_option
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as NDJSON, nothing else.")
 @click.option(
@@ -63,7 +71,11 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
     -L, -R, -D, -J, -l, -p, -i, -F, -C, -c and -m mean what they mean to ssh(1).
     -X and -Y do too, but for -X, which is untrusted whatever ssh_config says.
     """
-    output = Output(as_json=values["as_json"], verbose=values["verbose"])
+    output = Output(
+        as_json=values["as_json"],
+        verbose=values["verbose"],
+        log_json=values["log_format"] == "json",
+    )
     ctx.meta[META_OUTPUT] = output
     forwards = options.forwards_of(ctx)
     wish = profiles.wish(gateway, forwards, values, default=True)
@@ -79,9 +91,26 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
         password_of=wish.password_of,
         dry_run=values["dry_run"],
         drain=values["drain"],
+        naming=_naming(wish, own_forwards=bool(forwards)),
     )
-    job = TunnelJob(request, ctx.obj or Services(), output)
+    companions: list[Companion] = []
+    if values["detach"] and not request.dry_run:
+        detacher = second([name := _naming(wish, own_forwards=bool(forwards)).name])
+        if detacher is None:
+            return detach([name], output)
+        companions.append(detacher)
+    looking = onlookers(values, command="forward")
+    name = request.password_of or str(request.spec.gateway)
+    watcher = looking.of(name) if looking is not None else None
+    job = TunnelJob(request, ctx.obj or Services(), output, companions, watcher=watcher)
     return run_job(job, drain=request.drain)
+
+
+def _naming(wish: profiles.Wish, *, own_forwards: bool) -> Naming:
+    """Return what the tunnel is called: a profile with other forwards is another tunnel."""
+    if wish.profile is not None:
+        return Naming(wish.profile.name, is_profile=not own_forwards)
+    return Naming(str(wish.spec.gateway))
 
 
 def _spell(ctx: click.Context, wish: profiles.Wish, profile: Profile) -> None:

@@ -5,6 +5,7 @@ is stuck (a name server, a prompt, a full pipe) cannot delay the answer to Ctrl-
 
     first SIGINT, SIGTERM, SIGHUP   stop accepting, let open flows finish (``drain`` seconds)
     second one                      end at once
+    SIGHUP of a job that can reread   reread, unless its terminal went away
 
 Exit codes: 130 after SIGINT; SIGTERM and SIGHUP are how a service manager or a closing terminal
 stops a tunnel, so they end with 0.
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from netkit.cli.output import ReaderGoneError
+from netkit.cli.terminal import TerminalPrompter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,12 +111,17 @@ class Inbox:
 
 
 def run_job(
-    job: Job, *, drain: float = 0.0, hard_exit: Callable[[int], NoReturn] | None = None
+    job: Job,
+    *,
+    drain: float = 0.0,
+    hard_exit: Callable[[int], NoReturn] | None = None,
+    reread: Callable[[], None] | None = None,
 ) -> int:
     """Run ``job`` and return the exit code; call it from the main thread.
 
     ``hard_exit`` ends the process when the job does not stop in time; the default flushes and
-    leaves without waiting for threads.
+    leaves without waiting for threads.  ``reread``, where there is one, is what SIGHUP asks for
+    (on a thread), unless it comes because the terminal went away.
 
     Raises:
         BaseException: whatever ``job.work`` raised, unless it had been told to stop.
@@ -123,7 +130,11 @@ def run_job(
     worker = threading.Thread(target=_work, args=(job, inbox), name="netkit-worker", daemon=True)
     with closing(inbox), _signals_to(inbox), _thread_faults_to(inbox):
         worker.start()
-        message = inbox.get(None)
+        terminal = TerminalPrompter.has_terminal()
+        while _is_hangup(message := inbox.get(None)) and reread is not None:
+            if terminal and not TerminalPrompter.has_terminal():
+                break
+            threading.Thread(target=reread, name="netkit-reread", daemon=True).start()
         if isinstance(message, _Done):
             worker.join()
             if message.error is not None:
@@ -136,6 +147,10 @@ def run_job(
     if error is not None:
         raise error
     return code
+
+
+def _is_hangup(message: Message | None) -> bool:
+    return isinstance(message, _Signalled) and message.number == getattr(signal, "SIGHUP", None)
 
 
 def _code_and_error(message: Message | None) -> tuple[int, BaseException | None]:

@@ -28,11 +28,13 @@ COMPLETE_VARIABLE = "_NETKIT_COMPLETE"
 META_OUTPUT = "netkit.output"
 
 COMMANDS = {
+    "add": "Add forwards to a running tunnel.",
     "advise": "Which kind of tunnel fits, why, and its configuration files.",
     "bench": "Measure a tunnel: how fast it is, and what limits it.",
     "completion": "Print the completion script for a shell.",
     "demo": "Show it working: a gateway, a target and a forward, all on this machine.",
     "doctor": "Find what is wrong, and the command that mends it.",
+    "down": "End running tunnels.",
     "forward": "Carry connections through a gateway.",
     "gateway": "Run a small SSH server to tunnel through, for trials and tests.",
     "key": "Make, show, convert and install keys.",
@@ -40,7 +42,11 @@ COMMANDS = {
     "profile": "Save tunnels by name, and change, import and export them.",
     "protocols": "What goes through a tunnel and how, and what to use for the rest.",
     "rdp": "Show a remote Windows desktop through a gateway.",
+    "remove": "Remove forwards of a running tunnel.",
+    "service": "Have the system start a saved tunnel.",
     "shortcut": "Make an icon that starts a saved tunnel.",
+    "status": "Show the tunnels that run.",
+    "top": "Watch running tunnels and their connections.",
     "up": "Start saved tunnels.",
     "vnc": "Show a screen that is shared by VNC through a gateway.",
     "x11": "Show X programs of a gateway here, or lend it this display.",

@@ -64,15 +64,25 @@ class Output:
         verbose: flows are shown.
         progress: connecting and login are shown, which a terminal always gets.
         tag: which of several things the lines are about; each begins with it.
+        log_json: standard error gets lines of JSON instead of text.
     """
 
-    def __init__(self, *, as_json: bool = False, verbose: bool = False, tag: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        as_json: bool = False,
+        verbose: bool = False,
+        tag: str = "",
+        log_json: bool = False,
+    ) -> None:
         self.as_json = as_json
+        self.log_json = log_json
         self.tag = tag
         self.verbose = verbose
         self.progress = is_terminal(sys.stderr)
         self._colour = is_terminal(sys.stderr) and may_colour(sys.stderr)
         self._failures_shown: set[tuple[str, str]] = set()
+        self._trouble = ""
 
     @property
     def flows(self) -> bool:
@@ -97,7 +107,10 @@ class Output:
 
     def talk(self, line: str) -> None:
         """Print a line of talk to standard error, with the program's name in front."""
-        write_stderr([self._tagged(f"{render.PROGRAM}: {line}")])
+        if self.log_json:
+            self._log("info", line)
+        else:
+            write_stderr([self._tagged(f"{render.PROGRAM}: {line}")])
 
     def error(self, error: NetkitError, *, command: str) -> None:
         """Print an error: three lines of talk, and with ``--json`` a document as well."""
@@ -106,6 +119,10 @@ class Output:
         if self.as_json and not isinstance(error, OutputError):
             with contextlib.suppress(OutputError):
                 self.document(render.failure_dict(error))
+        if self.log_json:
+            details = render.failure_dict(error)
+            self._log("error", str(details.pop("summary", error.summary)), **details)
+            return
         lines = list(map(self._tagged, render.error_lines(error, command=command)))
         write_stderr([self._paint(lines[0], _RED), *lines[1:]])
 
@@ -114,13 +131,39 @@ class Output:
         if self.as_json:
             self.document(events.to_dict(event))
             return
+        if self._is_repeated(event):
+            return
         line = render.event_line(event, verbose=self.verbose, progress=self.progress)
         if line is None and isinstance(event, events.FlowFailed):
             line = self._first_failure(event)
-        if line is not None:
+        if line is not None and self.log_json:
+            is_trouble = isinstance(event, events.Notice | events.FlowFailed | events.LinkDown)
+            self._log("warning" if is_trouble else "info", line, **events.to_dict(event))
+        elif line is not None:
             text = self._tagged(f"{render.PROGRAM}: {line}")
             is_notice = isinstance(event, events.Notice)
             write_stderr([self._paint(text, _YELLOW) if is_notice else text])
+
+    def _is_repeated(self, event: events.Event) -> bool:
+        """Whether a person knows it: attempts in a row, of which the log would be full."""
+        trouble = self._trouble
+        if isinstance(event, events.Retrying):
+            self._trouble = event.code
+            return not self.verbose and event.attempt > 1 and event.code == trouble
+        if isinstance(event, events.LinkUp) and event.hop == event.hops:
+            self._trouble = ""
+        return (
+            isinstance(event, events.Connecting | events.LinkUp)
+            and bool(trouble)
+            and not self.verbose
+        )
+
+    def _log(self, level: str, message: str, **more: Any) -> None:
+        from netkit.cli.debugging import json_line
+
+        if self.tag:
+            more = {"profile": self.tag, **more}
+        write_stderr([json_line(level, message, **more)])
 
     def _first_failure(self, event: events.FlowFailed) -> str | None:
         """Return the line for a failure not seen before: a client that retries fills no screen."""

@@ -15,7 +15,17 @@ from netkit.errors import (
     RemoteForwardError,
     UsageError,
 )
-from netkit.model import Endpoint, Fix, ForwardKind, ForwardSpec, Hop, HostKeyPolicy, Plan
+from netkit.model import (
+    Endpoint,
+    Endurance,
+    Fix,
+    ForwardKind,
+    ForwardSpec,
+    Hop,
+    HostKeyPolicy,
+    Plan,
+)
+from netkit.plan import limits
 from netkit.wire.untrusted import printable, printable_lines
 
 PROGRAM = "netkit"
@@ -109,6 +119,13 @@ def event_line(event: events.Event, *, verbose: bool = False, progress: bool = F
     match event:
         case events.Notice(text=text):
             return clean(text)
+        case events.Retrying(attempt=attempt, seconds=seconds, reason=reason):
+            what = "link lost" if attempt == 1 else "not connected"
+            return clean(f"{what} ({reason}); trying again in {seconds:.1f} s")
+        case events.HealthChanged(forward=forward, health=events.Health.REFUSED, reason=reason):
+            # what the gateway does not listen on has a notice of its own
+            if forward.kind is not ForwardKind.REMOTE:
+                return clean(f"forward {forward} does not work: {reason}")
         case events.Stopping(flows=flows, seconds=seconds) if flows and seconds > 0:
             return (
                 f"stopping: up to {seconds:g} s for {count(flows, 'open flow')} to finish"
@@ -186,12 +203,22 @@ def plan_lines(plan: Plan) -> list[str]:
         lines.append(f"  show X programs of the gateway here ({plan.x11.value})")
     beat = plan.keepalive
     lines.append(
-        f"  end when the gateway is silent for {beat.interval * beat.count:g} s"
+        f"  take the link for lost when the gateway is silent for {beat.interval * beat.count:g} s"
         if beat.interval
         else "  never ask whether the gateway is still there (keepalive is off)"
     )
+    lines.append(f"  {_endurance(plan.endurance)}")
+    lines += [f"  {clean(text)}" for text in limits.describe(plan.limits)]
     lines += [f"warning: {clean(text)}" for text in plan.warnings]
     return lines
+
+
+def _endurance(endurance: Endurance) -> str:
+    if not endurance.reconnect:
+        return "end with the link"
+    limit = "" if endurance.retries is None else f", up to {count(endurance.retries, 'time')}"
+    wait = f"wait up to {endurance.hold:g} s for it" if endurance.hold else "are reset meanwhile"
+    return f"make a lost link again{limit}; new connections {wait}"
 
 
 def _route(forward: ForwardSpec) -> str:

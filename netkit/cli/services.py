@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from diagnostics.system import System
+    from netkit.cli.naming import Naming
+    from netkit.cli.tunnel_job import Watcher
     from netkit.desktop.display import LocalDisplay
     from netkit.engine.tunnel import Lending
     from netkit.engine.x11 import XServer
@@ -168,6 +170,20 @@ def _recall(plan: Plan) -> Timeout | None:
     return recall(plan)
 
 
+class ControlMaker(Protocol):
+    """Makes what answers for a tunnel while it runs, and ends it when asked to."""
+
+    def __call__(
+        self, naming: Naming, gateway: str, end: Callable[[float | None], None]
+    ) -> Watcher: ...
+
+
+def _control(naming: Naming, gateway: str, end: Callable[[float | None], None]) -> Watcher:
+    from netkit.cli.controlled import Control
+
+    return Control(naming, gateway, end)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The ports, with the real implementations as defaults."""
@@ -179,3 +195,4 @@ class Services:
     recall: Callable[[Plan], Timeout | None] = _recall
     display: Callable[[X11Trust], LocalDisplay] = _display
     where: Callable[[], XServer] = _where
+    control: ControlMaker | None = _control

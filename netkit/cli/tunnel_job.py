@@ -11,10 +11,11 @@ import gc
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from netkit.cli import render
 from netkit.cli.hints import forward_line
+from netkit.cli.lifecycle import Job
 from netkit.cli.main import PROGRAM
 from netkit.cli.output import EventPrinter, Output
 from netkit.cli.services import Services
@@ -24,11 +25,13 @@ from netkit.events import DisplayLent, Notice
 from netkit.model import Fix
 
 if TYPE_CHECKING:
+    from netkit.cli.naming import Naming
     from netkit.cli.services import TunnelLike, TunnelMaker
     from netkit.engine.tunnel import Lending
     from netkit.engine.x11_session import X11Session
     from netkit.events import Event
     from netkit.model import Plan, TunnelSpec
+    from netkit.supervision import Supervised
 
 _PRINT_REST = 1.0
 """Seconds that the last events get to be printed."""
@@ -43,7 +46,7 @@ class Request:
 
     ``auto_keepalive`` lets what is known of this network decide the keepalive, and how many may
     stay unanswered, unless that is ``counted``.  ``password_of`` is the profile whose stored
-    password is used.
+    password is used.  ``naming`` is what it is called, for ``netkit status`` and its kind.
     """
 
     spec: TunnelSpec
@@ -53,6 +56,7 @@ class Request:
     password_of: str = ""
     dry_run: bool = False
     drain: float = 5.0
+    naming: Naming | None = None
 
 
 class Companion(Protocol):
@@ -63,6 +67,29 @@ class Companion(Protocol):
 
     def down(self) -> None:
         """The tunnel is over."""
+
+
+class Watcher(Protocol):
+    """What looks on from before the start to after the end; it never holds up the tunnel."""
+
+    def begin(self, tunnel: TunnelLike, plan: Plan, tell: Callable[[Event], None]) -> None:
+        """The tunnel is about to start; raises NetkitError if it must not.  ``tell`` prints."""
+
+    def see(self, event: Event) -> None:
+        """Something happened, in any thread; must not block."""
+
+    def up(self) -> None:
+        """The forwards listen."""
+
+    def end(self) -> None:
+        """The tunnel is over, or did not begin."""
+
+
+class RunningJob(Job, Protocol):
+    """The job of a tunnel that can be brought up to date."""
+
+    def reread(self, spec: TunnelSpec) -> None:
+        """Let the forwards become those of ``spec``."""
 
 
 class TunnelJob:
@@ -77,6 +104,7 @@ class TunnelJob:
         *,
         prompter: TerminalPrompter | None = None,
         lending: Lending | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         """``lending`` is the display that the plan's ``x11`` is about; found here by default."""
         self._request = request
@@ -89,7 +117,13 @@ class TunnelJob:
         self._up = False
         self._tunnel: TunnelLike | None = None
         self._lending = lending
+        self._watchers = [watcher] if watcher is not None else []
+        if request.naming is not None and services.control is not None:
+            control = services.control(request.naming, str(request.spec.gateway), self._end)
+            self._watchers.insert(0, control)
         self._session: X11Session | None = None
+        self._plan: Plan | None = None
+        self._post: Callable[[Event], None] | None = None
 
     def work(self) -> int:
         """Run the tunnel until it ends; return 0, or raise why it failed."""
@@ -98,6 +132,7 @@ class TunnelJob:
         plan = self._services.plan(request.spec)
         if not plan.forwards and plan.x11 is None:
             raise _no_forward(request)
+        self._plan = plan
         if request.auto_keepalive:
             from netkit.cli.keepalive import automatic
 
@@ -120,31 +155,52 @@ class TunnelJob:
         if tunnel is not None:
             tunnel.stop(drain if up else 0.0)
 
+    def reread(self, spec: TunnelSpec) -> None:
+        """Let the forwards become those of ``spec``; say what else of it would need a new start."""
+        from netkit.cli.rereading import apply
+
+        with self._lock:
+            tunnel, before, post = self._tunnel, self._plan, self._post
+        if tunnel is None or before is None or post is None or not self._up:
+            return
+        after = self._services.plan(spec)
+        apply(cast("Supervised", tunnel), before, after, post)
+        self._plan = after
+
+    def _end(self, drain: float | None) -> None:
+        self.stop(self._request.drain if drain is None else drain)
+
     def _run(self, plan: Plan, password: str | None) -> int:
         from netkit.cli import debugging
 
         debugging.keep_quiet()
         printer = EventPrinter(self._output.event, flows=self._output.flows)
+        post = _all([*(each.see for each in self._watchers), printer.post])
+        self._post = post
         for warning in plan.warnings:
             printer.post(Notice(code="plan-warning", text=warning))
         try:
-            tunnel = self._maker(plan, printer.post)(
+            tunnel = self._maker(plan, post)(
                 plan,
                 # with nobody to ask, errors say so and name the option that needs nobody
                 prompter=self._prompter if self._prompter.has_terminal() else None,
                 password=password,
-                observer=printer.post,
+                observer=post,
             )
             with self._lock:
                 if self._stopped:
                     return 0
                 self._tunnel = tunnel
             try:
-                return self._serve(tunnel, plan, printer.post)
+                for watcher in self._watchers:
+                    watcher.begin(tunnel, plan, printer.post)
+                return self._serve(tunnel, plan, post)
             finally:
                 if not self._stopped:  # else the drain is in progress, on another thread
                     tunnel.stop(0.0)
         finally:
+            for watcher in reversed(self._watchers):
+                watcher.end()
             printer.close(_PRINT_REST)
 
     def _maker(self, plan: Plan, post: Callable[[Event], None]) -> TunnelMaker:
@@ -178,6 +234,8 @@ class TunnelJob:
         gc.freeze()
         with self._lock:
             self._up = True
+        for watcher in self._watchers:
+            watcher.up()
         if not self._output.as_json:
             gateway = plan.hops[-1].alias
             for forward in tunnel.forwards:
@@ -200,6 +258,14 @@ class TunnelJob:
             return
         for line in render.plan_lines(plan):
             self._output.data(line)
+
+
+def _all(receivers: Sequence[Callable[[Event], None]]) -> Callable[[Event], None]:
+    def post(event: Event) -> None:
+        for receive in receivers:
+            receive(event)
+
+    return receivers[0] if len(receivers) == 1 else post
 
 
 def _no_forward(request: Request) -> UsageError:

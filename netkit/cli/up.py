@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from netkit.cli import options
-from netkit.cli.lifecycle import Job, run_job
+from netkit.cli.detaching import Detacher, detach, detach_option, second
+from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
+from netkit.cli.naming import Naming
+from netkit.cli.observing import observe_options, onlookers
 from netkit.cli.output import Output, OutputError
 from netkit.cli.profile.resolve import complete_name
 from netkit.cli.services import Services
 from netkit.cli.terminal import TerminalPrompter
-from netkit.cli.tunnel_job import Companion, Request, TunnelJob
+from netkit.cli.tunnel_job import Companion, Request, RunningJob, TunnelJob
 from netkit.errors import NetkitError, UsageError
 from netkit.model import Fix, Profile
 
@@ -32,7 +35,8 @@ Examples:
   netkit up                              the default profile
 
 Lines of several profiles begin with the profile's name. Ctrl-C lets open flows finish, a second
-one ends at once.
+one ends at once. SIGHUP reads the profiles again: forwards that are new begin, those that are gone
+end, and the others stay.
 
 \b
 Exit codes: those of netkit forward; of several profiles, that of the first that failed.
@@ -106,7 +110,7 @@ class Member:
     """One tunnel of several."""
 
     name: str
-    job: Job
+    job: RunningJob
     output: Output
     typed: Typed | None = None
 
@@ -114,8 +118,9 @@ class Member:
 class UpJob:
     """Runs several tunnels until all have ended."""
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[Member], detacher: Detacher | None = None) -> None:
         self._members = members
+        self._detacher = detacher
         self._lock = threading.Lock()
         self._code = 0
 
@@ -153,6 +158,8 @@ class UpJob:
             self._ended(error.exit_code)
             _expand(error, member.typed)
             member.output.error(error, command=f"{PROGRAM} up {member.name}")
+            if self._detacher is not None:
+                self._detacher.failed(error.exit_code)
 
     def _ended(self, code: int) -> None:
         with self._lock:
@@ -162,6 +169,11 @@ class UpJob:
 @click.command("up", short_help="Start saved tunnels.", epilog=_EPILOG)
 @click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=complete_name)
 @options.password_option
+@options.endurance_options
+@options.limit_options
+@observe_options
+@detach_option
+@click.option("--expose", is_flag=True, help="Allow --metrics where other machines can connect.")
 @click.option("--no-launch", is_flag=True, help="Start no program with the tunnel.")
 @click.option(
     "--once",
@@ -185,7 +197,7 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **values: Any) -> int
 
     Without NAME it is the default profile.
     """
-    ctx.meta[META_OUTPUT] = Output(as_json=values["as_json"], verbose=values["verbose"])
+    ctx.meta[META_OUTPUT] = _output(values)
     profiles = _profiles(names)
     if values["password_stdin"] and len(profiles) > 1:
         raise UsageError(
@@ -194,17 +206,33 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **values: Any) -> int
             cause="there is one password on standard input; the keyring holds one for each",
         )
     services = ctx.obj or Services()
+    values["detacher"] = None
+    if values["detach"] and not values["dry_run"]:
+        found = [each.name for each in profiles]
+        values["detacher"] = second(found)
+        if values["detacher"] is None:
+            return detach(found, ctx.meta[META_OUTPUT])
+    values["onlookers"] = onlookers(values, command="up")
     if values["once"] and not values["dry_run"]:
         from netkit.cli.clients import instances
 
-        with instances.once(profiles, ctx.meta[META_OUTPUT]) as found:
-            if not found.left:
+        with instances.once(profiles, ctx.meta[META_OUTPUT]) as once:
+            if not once.left:
                 return instances.show_again(
-                    () if values["no_launch"] else found.others, ctx.meta[META_OUTPUT]
+                    () if values["no_launch"] else once.others, ctx.meta[META_OUTPUT]
                 )
-            values["present"] = found.present
-            return _run(ctx, found.left, services, values)
+            values["present"] = once.present
+            return _run(ctx, once.left, services, values)
     return _run(ctx, profiles, services, values)
+
+
+def _output(values: dict[str, Any], tag: str = "") -> Output:
+    return Output(
+        as_json=values["as_json"],
+        verbose=values["verbose"],
+        tag=tag,
+        log_json=values["log_format"] == "json",
+    )
 
 
 def _run(
@@ -214,8 +242,31 @@ def _run(
         profile = profiles[0]
         ctx.meta[options.META_TYPED] = _typed(profile)
         job = _job(profile, values, services, ctx.meta[META_OUTPUT])
-        return run_job(job, drain=values["drain"])
-    return run_job(UpJob(_members(profiles, services, values)), drain=values["drain"])
+        reread = _reread([(profile.name, job)], values, ctx.meta[META_OUTPUT])
+        return run_job(job, drain=values["drain"], reread=reread)
+    members = _members(profiles, services, values)
+    return run_job(
+        UpJob(members, values["detacher"]),
+        drain=values["drain"],
+        reread=_reread([(each.name, each.job) for each in members], values, ctx.meta[META_OUTPUT]),
+    )
+
+
+def _reread(
+    jobs: Sequence[tuple[str, RunningJob]], values: dict[str, Any], output: Output
+) -> Callable[[], None]:
+    """Return what reads the profiles again, for SIGHUP."""
+
+    def reread() -> None:
+        from netkit import profiles
+
+        for name, job in jobs:
+            try:
+                job.reread(_request(profiles.get(name), values).spec)
+            except NetkitError as error:  # the tunnel goes on as it was
+                output.error(error, command=f"{PROGRAM} up {name}")
+
+    return reread
 
 
 def _members(
@@ -224,7 +275,7 @@ def _members(
     turns = TurnTaker()
     members = []
     for profile in profiles:
-        output = Output(as_json=values["as_json"], verbose=values["verbose"], tag=profile.name)
+        output = _output(values, profile.name)
         job = _job(profile, values, services, output, turns.named(profile.name))
         members.append(Member(profile.name, job, output, _typed(profile)))
     return members
@@ -236,14 +287,16 @@ def _job(
     services: Services,
     output: Output,
     prompter: TerminalPrompter | None = None,
-) -> Job:
+) -> RunningJob:
     request = _request(profile, values)
+    looking = values["onlookers"]
+    watcher = looking.of(profile.name) if looking is not None else None
     companions = _companions(profile, values, output)
     if not companions:
-        return TunnelJob(request, services, output, prompter=prompter)
+        return TunnelJob(request, services, output, prompter=prompter, watcher=watcher)
     from netkit.cli.clients.launching import accompanied
 
-    return accompanied(request, services, output, companions, prompter)
+    return accompanied(request, services, output, companions, prompter, watcher)
 
 
 def _profiles(names: Sequence[str]) -> list[Profile]:
@@ -269,21 +322,34 @@ def _profiles(names: Sequence[str]) -> list[Profile]:
 
 
 def _request(profile: Profile, values: dict[str, Any]) -> Request:
+    present = values.get("present", {})
     return Request(
-        spec=profile.tunnel,
+        spec=replace(
+            profile.tunnel,
+            endurance=options.endurance(values, profile.tunnel.endurance),
+            limits=options.limits(values, profile.tunnel.limits),
+        ),
         auto_keepalive=profile.keepalive_auto,
         counted=profile.tunnel.keepalive is not None,
         password_stdin=values["password_stdin"],
         password_of=profile.name,
         dry_run=values["dry_run"],
         drain=values["drain"],
+        naming=Naming(
+            profile.name,
+            is_profile=True,
+            launch=profile.launch,
+            claim=present[profile.name].claim if profile.name in present else None,
+        ),
     )
 
 
 def _companions(profile: Profile, values: dict[str, Any], output: Output) -> Sequence[Companion]:
     """Return what goes with the tunnel of ``profile``."""
     present = values.get("present", {})
-    company = (present[profile.name],) if profile.name in present else ()
+    company: tuple[Companion, ...] = (present[profile.name],) if profile.name in present else ()
+    if values["detacher"] is not None:
+        company = (*company, values["detacher"])
     if not profile.launch or values["no_launch"] or values["dry_run"]:
         return company
     from netkit.cli.clients.launching import companions_of

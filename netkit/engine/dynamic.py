@@ -15,7 +15,7 @@ from netkit.engine.goodbye import Farewell, reset
 from netkit.engine.loop import ERROR, READ
 from netkit.engine.relay import Flow
 from netkit.wire.messages import string, u32
-from netkit.wire.open_failures import Failure, classify_open_failure
+from netkit.wire.open_failures import Failure, classify_open_failure, failure_code
 from netkit.wire.proxy import NeedMore, ProxyServer, Refused, Request
 
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ HANDSHAKE_TIME = 10.0
 def direct_tcpip(target: Endpoint, source: tuple[str, int]) -> bytes:
     """Return the type-specific data of a ``direct-tcpip`` open (RFC 4254 section 7.2)."""
     return string(target.host) + u32(target.port) + string(source[0]) + u32(source[1])
+
+
+def _allows(link: Link, target: Endpoint, forward: ForwardSpec, source: str) -> bool:
+    """Tell whether a client may reach ``target``, and report where it may not."""
+    if link.limits is None or link.limits.allows(target):
+        return True
+    why = Failure.RULED_OUT
+    number = next(link.numbers)
+    link.report.denied(number, forward, source, str(target), failure_code(why), why.value)
+    return False
 
 
 class ProxyClient:
@@ -88,10 +98,14 @@ class ProxyClient:
         if not self._say(output):
             return
         self._leave()
+        source = f"{self._source[0]}:{self._source[1]}"
+        if not _allows(self._link, event.target, self._forward, source):
+            Farewell(self._link, self._sock, self._server.failed(Failure.RULED_OUT, ""))
+            return
         data = direct_tcpip(event.target, self._source)
         flow = self._link.start_flow(self._sock, "direct-tcpip", data, self._forward, self)
         flow.prefix = self._server.leftover
-        flow.source = f"{self._source[0]}:{self._source[1]}"
+        flow.source = source
         flow.target = str(event.target)
 
     def _expired(self) -> None:
@@ -153,6 +167,9 @@ class ReverseProxy:
             self._say(event.reply)
             self.abort()
         elif isinstance(event, Request):
+            if not _allows(self._link, event.target, self._forward, self._source):
+                self._refuse(Failure.RULED_OUT, "")
+                return
             self._timer.cancel()
             self._early += self._server.leftover
             target = event.target
@@ -170,9 +187,7 @@ class ReverseProxy:
         if sock is None:
             error = error or OSError(errno.EHOSTUNREACH, "unreachable")
             text = error.strerror or str(error)
-            self._say(self._server.failed(classify_open_failure(2, text), text))
-            self._link.mux.eof(self._channel)
-            self.abort()
+            self._refuse(classify_open_failure(2, text), text)
             return
         self._leave()
         self._say(self._server.succeeded())
@@ -182,6 +197,11 @@ class ReverseProxy:
         flow.deliver(memoryview(self._early))
         if self._eof:
             flow.peer_eof()
+
+    def _refuse(self, failure: Failure, text: str) -> None:
+        self._say(self._server.failed(failure, text))
+        self._link.mux.eof(self._channel)
+        self.abort()
 
     def peer_eof(self) -> None:
         """The client sends no more; half a request is none."""

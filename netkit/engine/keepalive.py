@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 REQUEST = "keepalive@openssh.com"
 """Every server answers it: with success, or with failure because it does not know it."""
 
-
 SAMPLES = 5
 """Round trips measured at the start: one may wait for a delayed acknowledgement, hardly all."""
+
+
+OVERDUE = 5.0
+"""Seconds after which a live peer has answered."""
 
 
 class KeepaliveClock:
@@ -30,6 +33,7 @@ class KeepaliveClock:
         self._link = link
         self._keepalive = Keepalive(interval=0)
         self._asked = 0
+        self._is_stale = False
 
     def start(self, keepalive: Keepalive) -> None:
         """Begin, with a few requests one after another that measure the round trip."""
@@ -48,10 +52,36 @@ class KeepaliveClock:
 
         def answered(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
             self._link.measured(time.monotonic() - sent)
+            self._stale(overdue=False)
             if samples > 1:
                 self.ask(samples - 1)
 
         self._link.ask(REQUEST, b"", answered)
+
+    def prove(self, limit: float) -> None:
+        """Ask now, and end the link if nothing at all comes within ``limit`` seconds."""
+        asked = time.monotonic()
+        answers: list[bool] = []
+
+        def look() -> None:
+            # What was under way already proves nothing; a peer that is busy answers late.
+            if not answers and self._link.stream.last_received <= asked + limit / 2:
+                raise LinkLostError(
+                    f"the {self._link.peer} did not answer within {limit:g} s",
+                    code="gateway-silent",
+                    cause="this machine slept or its network changed, and the link did not outlive"
+                    " it",
+                    retryable=True,
+                )
+
+        self._link.ask(REQUEST, b"", lambda ok, _data: answers.append(ok))
+        self._link.loop.call_later(limit, look)
+
+    def _stale(self, *, overdue: bool) -> None:
+        if overdue != self._is_stale:
+            self._is_stale = overdue
+            if self._link.on_stale is not None:
+                self._link.on_stale(overdue)
 
     def _schedule(self, delay: float) -> None:
         self._link.loop.call_later(delay, self._tick)
@@ -75,5 +105,10 @@ class KeepaliveClock:
             return
         self.ask()
         self._asked += 1
+        asked = link.loop.now
+        link.loop.call_later(
+            min(step / 2, OVERDUE),
+            lambda: self._stale(overdue=link.stream.last_received < asked),
+        )
         due = min(step * (self._asked + 1), limit)
         self._schedule(max(due - silent, 0.01))

@@ -9,12 +9,15 @@ belongs to that thread, so flows need no locks.
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import logging
 import socket
 import threading
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from netkit.engine import requests
 from netkit.engine.held import HeldFlows
 from netkit.engine.keepalive import KeepaliveClock
 from netkit.engine.loop import Loop
@@ -30,6 +33,9 @@ from netkit.wire.channel import Channel
 from netkit.wire.messages import DEBUG, DISCONNECT, IGNORE, PROHIBITED, Fields, string, u32
 from netkit.wire.pacing import Attention
 from netkit.wire.window import WindowBudget
+
+if TYPE_CHECKING:
+    from netkit.engine.limits import LinkLimits
 
 log = logging.getLogger("netkit.link")
 
@@ -71,6 +77,11 @@ class Link:
             returns whether it answered.
         on_global: called with every global request; returns whether it answered.
         on_ended: called once, in the loop's thread, with the reason.
+        numbers: those of the flows to come; links that serve one tunnel share them.
+        rescue: asked, when the link is lost, about each flow that waits for its channel; returns
+            whether it took the local side over, which nobody has read from.
+        limits: what limits the flows of forwards; None where nothing does.
+        on_stale: called with whether answers of the peer are overdue, whenever that changes.
     """
 
     def __init__(
@@ -98,13 +109,16 @@ class Link:
         self.on_global: Callable[[m.GlobalRequest], bool] | None = None
         self.on_debug: Callable[[str], None] | None = None
         self.on_ended: Callable[[NetkitError | None], None] | None = None
+        self.on_stale: Callable[[bool], None] | None = None
         self.peer_version = ""
         self.attention = Attention()
         self.held = HeldFlows(self)
+        self.limits: LinkLimits | None = None
         self.flows: set[Flow] = set()
         self.handshakes: set[Handshake] = set()
         self.error: NetkitError | None = None
-        self._numbers = 0
+        self.numbers: Iterator[int] = itertools.count(1)
+        self.rescue: Callable[[Flow], bool] | None = None
         self._stopping = False
         self._ended = threading.Event()
         self._end_lock = threading.Lock()
@@ -118,10 +132,10 @@ class Link:
             m.Eof: self._eof,
             m.Closed: self._closed,
             m.Writable: self._writable,
-            m.ChannelRequest: self._channel_request,
-            m.ChannelReply: self._channel_reply,
-            m.GlobalRequest: self._global_request,
-            m.GlobalReply: self._global_reply,
+            m.ChannelRequest: functools.partial(requests.of_channel, self),
+            m.ChannelReply: requests.channel_answer,
+            m.GlobalRequest: functools.partial(requests.of_link, self),
+            m.GlobalReply: requests.link_answer,
         }
 
     # --- the loop ---
@@ -295,29 +309,6 @@ class Link:
         self.round_trip = min(best, round_trip) if best else round_trip
         self.attention.measured(self.round_trip, self.peer_version)
 
-    def _channel_request(self, event: m.ChannelRequest) -> None:
-        user = event.channel.user
-        taken = isinstance(user, MemoryChannel) and user.requested(event)
-        if not taken and self.on_request is not None:
-            taken = self.on_request(event)
-        if not taken and event.want_reply:
-            self.mux.answer(event.channel, ok=False)
-
-    def _channel_reply(self, event: m.ChannelReply) -> None:
-        user = event.channel.user
-        if isinstance(user, MemoryChannel):
-            user.replied(ok=event.ok)
-
-    def _global_request(self, event: m.GlobalRequest) -> None:
-        if self.on_global is not None and self.on_global(event):
-            return
-        if event.want_reply:
-            # A keepalive of the peer (OpenSSH's ClientAlive) takes any answer as life.
-            self.mux.answer_global(ok=False)
-
-    def _global_reply(self, event: m.GlobalReply) -> None:
-        event.token(event.ok, event.data)
-
     def _debug(self, fields: Fields) -> None:
         fields.boolean()
         text = fields.text(limit=4096)
@@ -360,8 +351,12 @@ class Link:
         return flow
 
     def _add_flow(self, sock: socket.socket, channel: Channel, forward: ForwardSpec | None) -> Flow:
-        self._numbers += 1
-        flow = Flow(self, sock, channel, self._numbers, forward)
+        number = next(self.numbers)
+        flow = None
+        if self.limits is not None and forward is not None:
+            flow = self.limits.flow(sock, channel, number, forward)
+        if flow is None:
+            flow = Flow(self, sock, channel, number, forward)
         self.flows.add(flow)
         return flow
 
@@ -384,6 +379,10 @@ class Link:
     def start_keepalive(self, keepalive: Keepalive) -> None:
         """Measure the round trip and watch that the peer lives; any thread, once logged in."""
         self.loop.post(lambda: self._keepalive.start(keepalive))
+
+    def prove_alive(self, limit: float) -> None:
+        """End the link unless the peer shows within ``limit`` seconds that it lives; any thread."""
+        self.loop.post(lambda: self._keepalive.prove(limit))
 
     def ask(self, kind: str, data: bytes, reply: Callable[[bool, bytes], None]) -> None:
         """Make a global request; ``reply(ok, data)`` is called when its turn comes."""
@@ -430,7 +429,7 @@ class Link:
             for handshake in list(self.handshakes):
                 handshake.abort()
             for flow in list(self.flows):
-                flow.abort(error.summary if error else "the link was closed")
+                flow.lose(error.summary if error else "the link was closed")
             self.mux.abandon()
             if self.on_ended is not None:
                 self.on_ended(self.error)

@@ -43,6 +43,7 @@ INHERITS_NODELAY = sys.platform.startswith("linux")
 _umask_lock = threading.Lock()
 
 Accepted = Callable[[socket.socket, object], None]
+Admit = Callable[[socket.socket, object], bool]
 
 
 class Listener:
@@ -50,6 +51,8 @@ class Listener:
 
     Attributes:
         addresses: where it really listens.
+        admit: asked about every connection and where it came from; one that it does not let in
+            it has reset.  None: all may come.
     """
 
     def __init__(self, forward: ForwardSpec, sockets: list[socket.socket]) -> None:
@@ -61,6 +64,7 @@ class Listener:
         self._accepted: Accepted | None = None
         self._pause: Timer | None = None
         self._told = False
+        self.admit: Admit | None = None
         self._on_exhausted: Callable[[str], None] | None = None
 
     def listen(self) -> None:
@@ -138,7 +142,8 @@ class Listener:
                 # Refused on some systems once the client has left: reading will tell.
                 with contextlib.suppress(OSError):
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            accepted(sock, peer)
+            if self.admit is None or self.admit(sock, peer):
+                accepted(sock, peer)
         loop.post(lambda: self._accept(listening))
 
     def _exhausted(self, error: OSError) -> None:

@@ -178,6 +178,21 @@ class Flow:
         self._detach()
         self.sock.close()
 
+    def lose(self, why: str) -> None:
+        """The link is gone: an RST, unless another may carry a local side that nobody has read."""
+        link = self.link
+        if self.channel.state is not _OPENING:
+            self.abort(why)
+        elif link.is_stopping or link.rescue is None or not link.rescue(self):
+            reset(self.release())
+            link.report.failed(self, "link-lost", why)
+
+    def release(self) -> socket.socket:
+        """Let go of a local side whose channel is not open, and return it unread."""
+        self._detach()
+        self.link.flows.discard(self)
+        return self.sock
+
     def _finish(self, error: str = "") -> None:
         if self.done:
             return
@@ -364,11 +379,14 @@ class Flow:
             if self._shut_due or self._peer_gone:
                 self._end_of_channel()
             return
-        self.link.loop.want(self.fd, WRITE)
+        self._wait_to_write()
         if self._peer_gone and self._timer is None:
             self._timer = self.link.loop.call_later(
                 FLUSH_LIMIT, lambda: self.abort("the local side did not take its last bytes")
             )
+
+    def _wait_to_write(self) -> None:
+        self.link.loop.want(self.fd, WRITE)
 
     def _credit(self, taken: int) -> None:
         self.delivered += taken

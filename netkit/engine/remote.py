@@ -79,10 +79,12 @@ class RemoteForwards:
 
     Attributes:
         on_x11: takes channels of type ``x11``; they are refused where nobody asked for any.
+        again: the same was asked for on a link before, and what is to be known of it was said.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, again: bool = False) -> None:
         self.link = link
+        self.again = again
         self.dialer = Dialer(link.loop)
         self.table: list[RemoteListener] = []
         self.on_x11: Callable[[OpenRequest], None] | None = None
@@ -92,12 +94,19 @@ class RemoteForwards:
     # --- asking ---
 
     def request(
-        self, forward: ForwardSpec, *, accept: Accept | None = None, limit: float | None = None
+        self,
+        forward: ForwardSpec,
+        *,
+        accept: Accept | None = None,
+        limit: float | None = None,
+        port: int = 0,
     ) -> RemoteListener:
         """Ask the gateway to listen; from any other thread.
 
         Waits for the answer for ``limit`` seconds, `REPLY_TIME` by default.
         ``accept`` is called in the loop's thread with what comes, and confirms or refuses it.
+        ``port`` is the one that the gateway chose last time, for a forward that leaves it the
+        choice.
 
         Raises:
             RemoteForwardError: it refused, or gave no answer.
@@ -107,13 +116,15 @@ class RemoteForwards:
 
         def reply(ok: bool, data: bytes) -> None:  # noqa: FBT001 (a wire field)
             if ok:
-                entered.append(self._enter(forward, data, accept))
+                entered.append(self._enter(forward, data, accept, port))
 
-        kind, data = _request_of(forward)
+        kind, data = _request_of(forward, port)
         self._ask(kind, data, reply, f"whether it listens on {forward.bind}", limit)
         if not entered:
             raise _refused(forward)
-        if isinstance(forward.bind, Endpoint) and not _is_loopback(forward.bind.host):
+        if isinstance(forward.bind, Endpoint) and not (
+            self.again or _is_loopback(forward.bind.host)
+        ):
             # sshd answers "yes" and listens on loopback alone unless GatewayPorts is set.
             self.link.report.notice(
                 "gateway-ports-unverified",
@@ -180,12 +191,14 @@ class RemoteForwards:
                     f"the gateway did not say {what}", code="remote-forward-unanswered"
                 )
 
-    def _enter(self, forward: ForwardSpec, data: bytes, accept: Accept | None) -> RemoteListener:
+    def _enter(
+        self, forward: ForwardSpec, data: bytes, accept: Accept | None, wanted: int
+    ) -> RemoteListener:
         if isinstance(forward.bind, UnixPath):
             listener = RemoteListener(forward, forward.bind.path, 0, accept=accept)
             self.table.append(listener)
             return listener
-        port = forward.bind.port
+        port = forward.bind.port or wanted
         if port == 0:
             port = Fields(data, 0).u32()
             if not 0 < port < 65536:
@@ -197,7 +210,7 @@ class RemoteForwards:
     def _debug(self, text: str) -> None:
         """sshd tells in a debug message alone that GatewayPorts changed a bind address."""
         found = _OVERRIDDEN.search(text)
-        if found is not None:
+        if found is not None and not self.again:
             asked = printable(found.group(1), 100)
             self.link.report.notice(
                 "gateway-ports-override",
@@ -225,12 +238,22 @@ class RemoteForwards:
             return
         if listener is None or listener.cancelled:
             self.link.mux.refuse(request.channel, PROHIBITED, "this forward was not asked for")
+        elif refusal := self._refusal(listener, request, source):
+            self.link.mux.refuse(request.channel, *refusal)
         elif listener.accept is not None:
             listener.accept(request, source)
         elif listener.forward.to is None:
             ReverseProxy(self.link, self.dialer, request.channel, listener.forward, source)
         else:
             self._connect(request, listener.forward, source)
+
+    def _refusal(
+        self, listener: RemoteListener, request: OpenRequest, source: str
+    ) -> tuple[int, str] | None:
+        limits = self.link.limits
+        if limits is None:
+            return None
+        return limits.refusal(listener.forward, request.channel, source)
 
     def _match(self, host: str, port: int) -> RemoteListener | None:
         exact = [entry for entry in self.table if entry.port == port and entry.host == host]
@@ -273,11 +296,11 @@ def _is_loopback(host: str) -> bool:
     return host in ("", "localhost", "::1") or host.startswith("127.")
 
 
-def _request_of(forward: ForwardSpec) -> tuple[str, bytes]:
+def _request_of(forward: ForwardSpec, port: int = 0) -> tuple[str, bytes]:
     if isinstance(forward.bind, UnixPath):
         return "streamlocal-forward@openssh.com", string(forward.bind.path)
     bind = forward.bind
-    return "tcpip-forward", string(_wire_host(bind.host)) + u32(bind.port)
+    return "tcpip-forward", string(_wire_host(bind.host)) + u32(bind.port or port)
 
 
 def _cancel_of(listener: RemoteListener) -> tuple[str, bytes]:

@@ -11,6 +11,7 @@ from netkit.wire.untrusted import printable
 
 if TYPE_CHECKING:
     from netkit.engine.relay import Flow
+    from netkit.model import ForwardSpec
 
 
 class Reporter:
@@ -32,13 +33,25 @@ class Reporter:
 
     def failed(self, flow: Flow, code: str, reason: str) -> None:
         """A flow's channel was not opened."""
+        self.denied(flow.number, flow.forward, flow.source, flow.target, code, reason)
+
+    def denied(
+        self,
+        number: int,
+        forward: ForwardSpec | None,
+        source: str,
+        target: str,
+        code: str,
+        reason: str,
+    ) -> None:
+        """A connection was not carried, and no channel was asked for."""
         if self._observer is not None:
             self._observer(
                 FlowFailed(
-                    flow=flow.number,
-                    forward=flow.forward,
-                    source=flow.source,
-                    target=flow.target,
+                    flow=number,
+                    forward=forward,
+                    source=source,
+                    target=target,
                     code=code,
                     reason=reason,
                 )

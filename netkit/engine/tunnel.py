@@ -1,87 +1,62 @@
-"""The tunnel: what the user starts.  Supervises listeners, the chain of links and remote forwards.
+"""The tunnel: what the user starts.
 
 `start` binds, connects hop by hop, logs in, asks for remote forwards and begins to accept; an
-error undoes everything.  Listeners belong to the tunnel and are merely attached to the last link,
-so a later link can take over from a dead one without giving a port back.
+error undoes everything.  From then on a `Supervisor` keeps the link: when one is lost, listeners
+stay bound, what they accept is held, and goes over the next link.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
+import random
 import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
-from netkit.engine import listeners
-from netkit.engine.dynamic import ProxyClient
-from netkit.engine.hop_link import OPEN_TIME, Company, HopLink, connect
-from netkit.engine.link import Link
+from netkit.engine import route
+from netkit.engine.forwards import Forward, Forwards, Lending
+from netkit.engine.hop_link import OPEN_TIME, Company
+from netkit.engine.limits import TunnelLimits
+from netkit.engine.links import Links
+from netkit.engine.memory import Memory
 from netkit.engine.open_socket import open_socket
-from netkit.engine.remote import RemoteForwards
-from netkit.errors import (
-    LinkLostError,
-    LocalProtocolError,
-    NetkitError,
-)
+from netkit.engine.supervisor import Supervisor
+from netkit.engine.views import FlowWatch, link_view
+from netkit.errors import LinkLostError, LocalProtocolError, NetkitError, UsageError
 from netkit.events import (
-    Connecting,
     Event,
-    ForwardBound,
+    FlowView,
+    ForwardView,
     LinkDown,
+    LinkView,
     Notice,
     Status,
     Stopping,
+    TunnelView,
     evolve,
 )
-from netkit.model import (
-    Address,
-    Endpoint,
-    ForwardKind,
-    ForwardSpec,
-    Keepalive,
-    Plan,
-    UnixPath,
-)
+from netkit.model import Address, Endpoint, ForwardKind, ForwardSpec, Plan
+from netkit.plan.binds import find_clash
+from netkit.plan.retries import Moment
 from netkit.text.endpoints import check_host, parse_port
-from netkit.wire.messages import string, u32
 
 if TYPE_CHECKING:
-    from netkit.engine.remote import Accept
+    from netkit.engine.relay import Flow
     from netkit.prompt import Prompter
+
+__all__ = ["Forward", "Lending", "Tunnel"]
 
 log = logging.getLogger("netkit.tunnel")
 
 STOP_TIME = 5.0
 """Seconds for each step of the way down before the next one is forced."""
 
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """A forward of a running tunnel; ``addresses`` is where it really listens."""
-
-    spec: ForwardSpec
-    addresses: tuple[Address, ...]
-
-    @property
-    def address(self) -> Address:
-        """The first address."""
-        return self.addresses[0]
-
-
-class Lending(Protocol):
-    """What lends a display to the gateway: `X11Session` or `X11Mapping`."""
-
-    def connected(self, link: Link, remotes: RemoteForwards) -> None:
-        """A link is up, and not asked for remote forwards yet; raises what is in the way."""
-
-    def accept(self, forward: ForwardSpec) -> Accept | None:
-        """Return what takes the channels of a remote forward; None: its own target does."""
+LOOK_TIME = 1.0
+"""Seconds that a link may take to say what it is like."""
 
 
 class Tunnel:
@@ -99,19 +74,38 @@ class Tunnel:
         password: str | None = None,
         observer: Callable[[Event], None] | None = None,
         x11: Lending | None = None,
+        network: Callable[[], Hashable] = route.sources,
     ) -> None:
-        """``x11`` lends a display; without it the plan's ``x11`` is not carried out."""
+        """``x11`` lends a display; without it the plan's ``x11`` is not carried out.
+
+        ``network`` is asked every few seconds; when its answer changes, the link has to prove
+        itself, or is made at once.
+        """
         self.plan = plan
-        self._x11 = x11
-        self._prompter = prompter
+        self._memory = Memory(prompter) if prompter is not None else None
         self._password = password
         self._observer = observer
+        self._x11 = x11
+        self._network = network
         self._status = Status()
         self._status_lock = threading.Lock()
-        self._listeners: list[listeners.Listener] = []
-        self._chain: list[HopLink] = []
-        self._forwards: tuple[Forward, ...] = ()
-        self._remotes: RemoteForwards | None = None
+        self._told: set[tuple[str, str]] = set()
+        limits = TunnelLimits(plan.limits, self._limited)
+        self._forwards = Forwards(self._emit, x11, random.random, limits.admission)
+        self._links = Links(plan, self._forwards, self._company, self._emit, limits)
+        self._supervisor = Supervisor(
+            plan.endurance,
+            self._links,
+            self._emit,
+            self._give_up,
+            look=self._look,
+            random=random.random,
+        )
+        self._links.changed = self._supervisor.look_again
+        self._links.tick = self._supervisor.tick
+        self._watch = FlowWatch()
+        self._since = time.monotonic()
+        self._change_lock = threading.Lock()
         self._cancelled = threading.Event()
         self._stop_lock = threading.Lock()
         self._ended = threading.Event()
@@ -119,14 +113,13 @@ class Tunnel:
         self._started = False
         self._hurry = False
         self._is_up = False
-        self._is_lost = False
 
     # --- what it is ---
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
         """The forwards, in the order of the plan, with the addresses they really have."""
-        return self._forwards
+        return self._forwards.all
 
     @property
     def status(self) -> Status:
@@ -154,7 +147,7 @@ class Tunnel:
         return (address.host, address.port)
 
     def _first_local(self) -> Endpoint:
-        for forward in self._forwards:
+        for forward in self.forwards:
             address = forward.address
             if forward.spec.kind is not ForwardKind.REMOTE and isinstance(address, Endpoint):
                 return address
@@ -172,88 +165,47 @@ class Tunnel:
             raise LocalProtocolError("a tunnel starts once")
         self._started = True
         try:
-            self._bind()
-            self._connect()
-            self._ask_remotes()
+            self._forwards.bind(self.plan.forwards)
+            self._links.first(self._cancelled, self._check_cancelled)
             self._accept()
+            if self._links.is_lost:  # before anybody was there to notice
+                raise self._links.end or LinkLostError("the link ended")
             self._is_up = True
-            if self._is_lost:  # before anybody was there to notice
-                raise self._chain[-1].link.error or LinkLostError("the link ended")
+            self._supervisor.start()
         except BaseException as error:
             known = error if isinstance(error, NetkitError) else None
             self._tear_down(known)
             raise
 
-    def _bind(self) -> None:
-        for spec in self.plan.forwards:
-            if spec.kind is not ForwardKind.REMOTE:
-                self._listeners.append(listeners.bind(spec))
+    def _accept(self) -> None:
+        self._check_cancelled()
+        self._links.accept()
 
-    def _connect(self) -> None:
-        hops = len(self.plan.hops)
-        company = Company(
-            prompter=self._prompter,
+    def _company(self, cancelled: threading.Event) -> Company:
+        if self._memory is not None:
+            self._memory.begin()
+        return Company(
+            prompter=self._memory,
             password=self._password,
             emit=self._emit,
             notice=self._notice,
-            cancelled=self._cancelled,
+            cancelled=cancelled,
         )
-        for number, hop in enumerate(self.plan.hops, 1):
-            self._emit(Connecting(gateway=hop.alias, hop=number, hops=hops))
-            through = self._chain[-1].link if self._chain else None
-            entry = connect(hop, through, company, observe=number == hops)
-            self._chain.append(entry)
-            entry.link.on_ended = functools.partial(self._link_ended, entry.link)
-            self._check_cancelled()
-            entry.link.start_keepalive(
-                self.plan.keepalive if number == hops else Keepalive(interval=0)
-            )
-            self._emit(entry.up(number, hops))
-
-    def _ask_remotes(self) -> None:
-        link = self._chain[-1].link
-        self._remotes = RemoteForwards(link)
-        x11 = self._x11
-        if x11 is not None:
-            x11.connected(link, self._remotes)
-        for spec in self.plan.forwards:
-            if spec.kind is ForwardKind.REMOTE:
-                self._check_cancelled()
-                self._remotes.request(spec, accept=x11.accept(spec) if x11 is not None else None)
-
-    def _accept(self) -> None:
-        self._check_cancelled()
-        link = self._chain[-1].link
-        for listener in self._listeners:
-            listener.listen()
-        link.run(self._attach)
-        by_spec: dict[int, tuple[Address, ...]] = {
-            id(listener.forward): listener.addresses for listener in self._listeners
-        }
-        if self._remotes is not None:
-            by_spec |= {id(entry.forward): (entry.address,) for entry in self._remotes.table}
-        self._forwards = tuple(Forward(spec, by_spec[id(spec)]) for spec in self.plan.forwards)
-        for forward in self._forwards:
-            self._emit(ForwardBound(forward=forward.spec, addresses=forward.addresses))
-
-    def _attach(self) -> None:
-        link = self._chain[-1].link
-        for listener in self._listeners:
-            accept = _acceptor(link, listener.forward)
-            listener.attach(
-                link.loop, accept, functools.partial(link.report.notice, "out-of-descriptors")
-            )
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise LinkLostError("the tunnel was stopped while it started", code="stopped")
+
+    def _look(self) -> Moment:
+        return Moment(time.time(), time.monotonic(), self._network())
 
     # --- use ---
 
     def open(self, host: str, port: int, timeout: float = OPEN_TIME) -> socket.socket:
         """Return a connected socket to ``host``:``port`` as the gateway reaches it.
 
-        No local port is involved.  The socket blocks; closing it closes the channel.
+        No local port is involved.  The socket blocks; closing it closes the channel.  While the
+        link is remade it waits as long as connections are held.
 
         Raises:
             UsageError: there is no such host name or port.
@@ -261,9 +213,139 @@ class Tunnel:
             LinkLostError: the tunnel is down.
         """
         target = Endpoint(check_host(host, host), parse_port(str(port)))
-        if not self._chain or self._ended.is_set():
+        endurance = self.plan.endurance
+        patience = min(timeout, endurance.hold) if endurance.reconnect else 0.0
+        link = None if self._ended.is_set() else self._links.wait_up(patience)
+        if link is None:
             raise self._error or LinkLostError("the tunnel is down", code="link-lost")
-        return open_socket(self._chain[-1].link, target, timeout)
+        return open_socket(link, target, timeout)
+
+    def kick(self) -> None:
+        """Try to connect now, whatever was planned; have a link that is up prove itself."""
+        self._supervisor.kick()
+
+    def add(self, spec: ForwardSpec) -> tuple[Address, ...]:
+        """Begin a forward; return where it listens.
+
+        Raises:
+            UsageError: it would listen where another one does.
+            NetkitError: it cannot listen, or, for a remote one, there is no link.
+        """
+        with self._change_lock:
+            clash = find_clash(spec, [each.spec for each in self.forwards])
+            if clash is not None:
+                raise UsageError(
+                    f"{clash} listens there already",
+                    code="duplicate-bind",
+                    cause="one address and port can lead to one target",
+                )
+            if not self._is_up or self._cancelled.is_set():
+                raise LinkLostError("the tunnel is down", code="link-lost")
+            if spec.kind is ForwardKind.REMOTE:
+                return self._links.add_remote(spec)
+            listener = self._forwards.listener(spec)
+            try:
+                listener.listen()
+                self._links.add_local(listener)
+            except BaseException:
+                listener.close()
+                raise
+            return listener.addresses
+
+    def remove(self, spec: ForwardSpec) -> bool:
+        """End a forward of that kind and bind, its flows too; return whether there was one."""
+        with self._change_lock:
+            found = self._forwards.find(spec)
+            if found is None:
+                return False
+            self._links.remove(found)
+            return True
+
+    def kill(self, flow: int) -> bool:
+        """Reset a flow; return whether there was one."""
+
+        def work(link_flows: set[Flow]) -> bool:
+            for each in link_flows:
+                if each.number == flow:
+                    each.abort("it was killed")
+                    return True
+            return False
+
+        chain = self._links.chain
+        if chain is None:
+            return False
+        with contextlib.suppress(NetkitError):
+            return chain.link.run(lambda: work(chain.link.flows), LOOK_TIME)
+        return False
+
+    # --- what it is like now ---
+
+    def view(self) -> TunnelView:
+        """Return what it is like now."""
+        status, supervisor = self._status, self._supervisor
+        now = time.monotonic()
+        links, sent, received = self._look_at_links(now)
+        due = supervisor.due
+        held = self._links.held()
+        return TunnelView(
+            state=status.state,
+            reason=status.reason,
+            code=status.code,
+            attempt=supervisor.attempt,
+            retry_in=None if due is None else max(due - now, 0.0),
+            reconnects=supervisor.reconnects,
+            seconds=now - self._since,
+            keepalive=self.plan.keepalive.interval,
+            links=links,
+            forwards=tuple(self._view_of(each, held) for each in self.forwards),
+            flows_open=status.flows_open,
+            flows_total=status.flows_total,
+            flows_failed=status.flows_failed,
+            bytes_to_gateway=status.bytes_to_gateway + sent,
+            bytes_from_gateway=status.bytes_from_gateway + received,
+        )
+
+    def _view_of(self, forward: Forward, held: dict[int, int]) -> ForwardView:
+        health, reason = self._forwards.health(forward.spec)
+        return ForwardView(
+            forward=forward.spec,
+            addresses=forward.addresses,
+            health=health,
+            reason=reason,
+            held=held.get(id(forward.spec), 0),
+        )
+
+    def _look_at_links(self, now: float) -> tuple[tuple[LinkView, ...], int, int]:
+        chain = self._links.chain
+        if chain is None or chain.is_empty:
+            return (), 0, 0
+        since = self._links.since
+
+        def work() -> tuple[tuple[LinkView, ...], int, int]:
+            flows = chain.link.flows
+            return (
+                (link_view(chain.last, 1, now, since),),
+                sum(flow.sent for flow in flows),
+                sum(flow.delivered for flow in flows),
+            )
+
+        try:
+            return chain.link.run(work, LOOK_TIME)
+        except NetkitError:
+            return (LinkView(number=1, gateway=chain.last.hop.alias, up=False),), 0, 0
+
+    def flows(self) -> tuple[FlowView, ...]:
+        """Return its flows, the oldest first."""
+        chain = self._links.chain
+        if chain is None or chain.is_empty:
+            return ()
+        link = chain.link
+        try:
+            return link.run(
+                lambda: self._watch.look(list(link.flows), 1, time.monotonic()), LOOK_TIME
+            )
+        except NetkitError:
+            return ()
 
     # --- down ---
 
@@ -278,7 +360,8 @@ class Tunnel:
         Never hangs; may be called again, also while it runs, to hurry (``drain=0``).
         """
         self._cancelled.set()
-        has_flows = bool(self._forwards) or (self._x11 is not None and self._is_up)
+        self._supervisor.stop()
+        has_flows = bool(self.forwards) or (self._x11 is not None and self._is_up)
         if drain > 0 and not self._ended.is_set() and has_flows:
             self._drain(drain)
         if drain <= 0:
@@ -286,7 +369,10 @@ class Tunnel:
         self._tear_down(None)
 
     def _drain(self, seconds: float) -> None:
-        link = self._chain[-1].link
+        chain = self._links.chain
+        if chain is None or chain.has_ended:
+            return
+        link = chain.link
         with contextlib.suppress(NetkitError):
             link.run(self._stop_accepting)
         self._emit(Stopping(flows=len(link.flows), seconds=seconds))
@@ -295,41 +381,30 @@ class Tunnel:
             if link.wait(0.05):
                 return
 
-    def _detach(self) -> None:
-        for listener in self._listeners:
-            listener.detach()
-
     def _stop_accepting(self) -> None:
         """Accept nothing new on either side: a connection is refused, not left to hang."""
-        for listener in self._listeners:
-            listener.detach()
-            listener.close()
-        if self._remotes is not None:
-            self._remotes.cancel_all()
+        self._forwards.close()
+        chain = self._links.chain
+        if chain is not None and chain.remotes is not None:
+            chain.remotes.cancel_all()
 
-    def _link_ended(self, link: Link, error: NetkitError | None) -> None:
-        """In the thread of the link that ended; with the last link the tunnel is over."""
-        if self._chain[-1].link is not link:
-            return
-        self._is_lost = True
-        if not self._is_up or self._cancelled.is_set():
-            return
-        self._error = error
-        self._detach()
-        threading.Thread(
-            target=self._tear_down, args=(error,), name="netkit-tear-down", daemon=True
-        ).start()
+    def _give_up(self, error: NetkitError | None) -> None:
+        """In the supervisor's thread: the link is gone for good."""
+        if not self._cancelled.is_set():
+            self._error = error
+            self._tear_down(error)
 
     def _tear_down(self, error: NetkitError | None) -> None:
         """Close everything, the last link first; bounded, and idempotent."""
         with self._stop_lock:
-            for entry in reversed(self._chain):
-                entry.close(STOP_TIME)
-            for listener in self._listeners:
-                listener.detach()
-                listener.close()
-            if self._ended.is_set():
-                return
+            self._supervisor.stop()
+            self._links.close(STOP_TIME)
+            self._forwards.close()
+            self._end(error)
+        self._supervisor.join(STOP_TIME)
+
+    def _end(self, error: NetkitError | None) -> None:
+        if not self._ended.is_set():
             why = self._error or error
             gateway = self.plan.hops[-1].alias
             self._emit(
@@ -342,6 +417,12 @@ class Tunnel:
             self._ended.set()
 
     def _notice(self, code: str, text: str) -> None:
+        """Say what showed while connecting, once: every later link would show it again."""
+        if (code, text) not in self._told:
+            self._told.add((code, text))
+            self._emit(Notice(code=code, text=text))
+
+    def _limited(self, code: str, text: str) -> None:
         self._emit(Notice(code=code, text=text))
 
     def _emit(self, event: Event) -> None:
@@ -365,35 +446,3 @@ class Tunnel:
         traceback: TracebackType | None,
     ) -> None:
         self.stop(0 if kind is not None else STOP_TIME)
-
-
-def _acceptor(link: Link, spec: ForwardSpec) -> Callable[[socket.socket, object], None]:
-    """Return what to do with a connection that ``spec``'s listener accepted."""
-    if spec.kind is ForwardKind.DYNAMIC:
-        return lambda sock, peer: _start_proxy(link, sock, spec, peer)
-    target = spec.to
-    assert target is not None
-    if isinstance(target, UnixPath):
-        kind, prefix = "direct-streamlocal@openssh.com", string(target.path)
-    else:
-        kind, prefix = "direct-tcpip", string(target.host) + u32(target.port)
-    name = str(target)
-
-    def accept(sock: socket.socket, peer: object) -> None:
-        host, port = _source(peer)
-        flow = link.start_flow(sock, kind, prefix + string(host) + u32(port), spec)
-        flow.source = f"{host}:{port}"
-        flow.target = name
-
-    return accept
-
-
-def _start_proxy(link: Link, sock: socket.socket, spec: ForwardSpec, peer: object) -> None:
-    ProxyClient(link, sock, spec, _source(peer))
-
-
-def _source(peer: object) -> tuple[str, int]:
-    """Return the peer's address as the open request wants it; unix sockets have none."""
-    if isinstance(peer, tuple) and len(peer) >= 2:
-        return str(peer[0]), int(peer[1])
-    return "127.0.0.1", 0

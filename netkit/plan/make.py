@@ -16,6 +16,7 @@ from netkit.model import (
 from netkit.plan.binds import check_exposure, find_clash
 from netkit.plan.chain import Environment, Step, walk
 from netkit.plan.hops import Planner
+from netkit.plan.limits import plan_limits
 from netkit.text.forwards import parse_config_forward
 from netkit.text.ssh_config import Options
 from netkit.text.ssh_options import first, is_off, is_on, is_set, number
@@ -55,12 +56,15 @@ def make_plan(spec: TunnelSpec, environment: Environment) -> Plan:
     for step in steps:
         warnings += _unsupported(spec, environment, step)
     forwards = _forwards(spec, steps[-1], warnings)
+    warnings += plan_limits(spec.limits, forwards)
     keepalive = _keepalive(spec, steps[-1].options)
     return Plan(
         hops=hops,
         forwards=forwards,
         x11=spec.x11,
         keepalive=keepalive,
+        endurance=spec.endurance,
+        limits=spec.limits,
         warnings=tuple(warnings),
     )
 

@@ -34,6 +34,7 @@ from netkit.wire.untrusted import printable
 # Status, and error type of RFC 9209 section 2.3.
 _FAILURES = {
     Failure.PROHIBITED: (403, "http_request_denied"),
+    Failure.RULED_OUT: (403, "http_request_denied"),
     Failure.REFUSED: (502, "connection_refused"),
     Failure.UNREACHABLE: (502, "destination_ip_unroutable"),
     Failure.NETWORK_UNREACHABLE: (502, "destination_ip_unroutable"),

@@ -18,6 +18,7 @@ class Failure(enum.Enum):
     """The cause of a failed open; the value is a sentence fragment for people."""
 
     PROHIBITED = "the gateway does not allow forwarding to this target"
+    RULED_OUT = "this tunnel does not allow this target (--allow-target)"
     REFUSED = "nothing accepts connections at this address and port"
     UNREACHABLE = "the gateway has no way to this host"
     NETWORK_UNREACHABLE = "the gateway has no way to this network"
@@ -31,6 +32,7 @@ class Failure(enum.Enum):
 
 _CODES = {
     Failure.PROHIBITED: "forwarding-prohibited",
+    Failure.RULED_OUT: "target-not-allowed",
     Failure.REFUSED: "target-refused",
     Failure.UNREACHABLE: "target-unreachable",
     Failure.NETWORK_UNREACHABLE: "target-unreachable",

@@ -45,6 +45,7 @@ _BAD_ADDRESS_TYPE: Final = 8
 # RFC 1928 section 6.  It has no code for a time-out; 6 (TTL expired) is what clients show as one.
 _V5_REPLIES = {
     Failure.PROHIBITED: 2,
+    Failure.RULED_OUT: 2,
     Failure.NETWORK_UNREACHABLE: 3,
     Failure.UNREACHABLE: 4,
     Failure.NAME: 4,

@@ -62,7 +62,7 @@ def check(hop, host_key: str = "", **expected: str) -> None:
                 sock.shutdown(1)
                 assert hashlib.sha256(read_all(sock)).hexdigest() == (targets.pattern_digest(size))
             if host_key:
-                agreed = run.tunnel._chain[-1].transport.agreed
+                agreed = run.tunnel._links.chain.last.transport.agreed
                 assert agreed is not None
                 assert agreed.host_key == host_key
             up = run.events.wait(LinkUp)

@@ -294,7 +294,7 @@ class TestTargets:
 class TestLinkLost:
     def test_cut_in_the_middle(self, tmp_path: Path, sshd: TestGateway):
         with FaultProxy(sshd.port) as proxy, targets.source(1 << 40) as source:
-            forward = ("--bind", "127.0.0.1:0", "--to", str(source.address))
+            forward = ("--bind", "127.0.0.1:0", "--to", str(source.address), "--no-reconnect")
             with netkit_forward(sshd, *forward, home=tmp_path, port=proxy.port) as running:
                 with socket.create_connection(("127.0.0.1", running.port), 20) as sock:
                     proxy.cut(after=1 << 20)
@@ -305,7 +305,8 @@ class TestLinkLost:
 
     def test_frozen(self, tmp_path: Path, sshd: TestGateway):
         with FaultProxy(sshd.port) as proxy:
-            words = ("-D", "127.0.0.1:0", "--keepalive", "0.2", "--keepalive-count", "2")
+            words = ["-D", "127.0.0.1:0", "--no-reconnect", "--keepalive", "0.2"]
+            words += ["--keepalive-count", "2"]
             with netkit_forward(sshd, *words, home=tmp_path, port=proxy.port) as running:
                 proxy.freeze()
                 assert running.wait() == 4
@@ -314,7 +315,7 @@ class TestLinkLost:
 
     def test_garbled(self, tmp_path: Path, sshd: TestGateway):
         with FaultProxy(sshd.port) as proxy, targets.source(1 << 40) as source:
-            forward = ("--bind", "127.0.0.1:0", "--to", str(source.address))
+            forward = ("--bind", "127.0.0.1:0", "--to", str(source.address), "--no-reconnect")
             with netkit_forward(sshd, *forward, home=tmp_path, port=proxy.port) as running:
                 with socket.create_connection(("127.0.0.1", running.port), 20) as sock:
                     proxy.garble(Direction.TO_CLIENT, after=100_000)

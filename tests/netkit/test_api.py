@@ -13,6 +13,7 @@ from netkit import api, events
 from netkit.errors import AuthenticationError, HostKeyError, UsageError
 from netkit.model import (
     Endpoint,
+    Endurance,
     ForwardKind,
     ForwardSpec,
     Gateway,
@@ -73,6 +74,17 @@ def test_helpers_build_the_other_kinds(specs):
     kinds = [forward.kind.value for forward in specs[0].forwards]
     assert kinds == ["local", "remote", "dynamic", "local"]
     assert specs[0].forwards[3] is given
+
+
+def test_link_that_is_lost_is_made_again_unless_said_otherwise(specs):
+    netkit.open_tunnel("gw")
+    netkit.open_tunnel("gw", reconnect=False)
+    netkit.open_tunnel("gw", retries=3, hold=0)
+    assert [spec.endurance for spec in specs] == [
+        Endurance(),
+        Endurance(reconnect=False),
+        Endurance(retries=3, hold=0),
+    ]
 
 
 def test_nothing_said_is_nothing_decided(specs):

@@ -41,6 +41,8 @@ EVENTS = [
     e.LinkDown(gateway="gw", code="stopped", reason=""),
     e.Stopping(flows=3, seconds=5.0),
     e.DisplayLent(display="localhost:10.0", server=":0", trust=X11Trust.TRUSTED),
+    e.Retrying(gateway="gw", attempt=2, seconds=0.4, code="link-lost", reason="it ended"),
+    e.HealthChanged(forward=FORWARD, health=e.Health.STALE, reason="no answer"),
 ]
 
 
@@ -136,7 +138,7 @@ class TestStatus:
         status = e.evolve(status, e.LinkDown(gateway="gw", code="link-cut", reason="cut"))
         assert (status.state, status.reason) == (e.State.DOWN, "cut")
         assert e.evolve(status, link_up(1, 1)) == dataclasses.replace(
-            status, state=e.State.UP, reason=""
+            status, state=e.State.UP, reason="", code=""
         )
 
     def test_counts_open_flows(self) -> None:

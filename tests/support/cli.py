@@ -104,6 +104,7 @@ def run_cli(*argv: str, tunnel: Any = None, **services: Any) -> Outcome:
     Nothing is known of the network unless ``recall`` says so.
     """
     services.setdefault("recall", lambda _plan: None)
+    services.setdefault("control", None)
     ports = Services(plan=services.pop("plan", plan_of), tunnel=tunnel or FakeTunnel(), **services)
     out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)  # click writes bytes as well
     err = io.StringIO()

@@ -15,6 +15,7 @@ peers=(
     dovecot-pop3d=dovecot inetutils-telnetd=telnetd lsof=lsof iputils-ping=ping
     inetutils-telnet=telnet vsftpd=vsftpd x11-apps=xeyes desktop-file-utils=desktop-file-validate
     openvpn=openvpn wireguard-tools=wg-quick strongswan-swanctl=swanctl openssl=openssl
+    prometheus=promtool systemd=systemd-analyze tmux=tmux
 )
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -66,6 +67,7 @@ apt_install() {
 units=(
     ssh.service ssh.socket dovecot.service dovecot.socket inetutils-inetd.service
     openbsd-inetd.service vsftpd.service openvpn.service strongswan.service strongswan-starter.service
+    prometheus.service
 )
 
 has_unit() { [ -e "/lib/systemd/system/$1" ] || [ -e "/etc/systemd/system/$1" ]; }

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from netkit.model import (
     Endpoint,
+    Endurance,
     ForwardKind,
     ForwardSpec,
     Gateway,
     HostKeyPolicy,
     Keepalive,
+    Limits,
     Profile,
     TunnelSpec,
     UnixPath,
@@ -97,6 +99,22 @@ tunnels = st.builds(
     expose=st.booleans(),
     proxy=st.sampled_from([None, "socks5://h:1080", "http://me@[::1]:3128"]),
     x11=st.sampled_from([None, *X11Trust]),
+    endurance=st.builds(
+        Endurance,
+        reconnect=st.booleans(),
+        retries=st.one_of(st.none(), st.integers(0, 2**31 - 1)),
+        hold=st.floats(0, 3600),
+        probe=st.floats(0, 86400),
+    ),
+    limits=st.builds(
+        Limits,
+        flows=st.integers(0, 1_000_000),
+        rate=st.one_of(st.just(0), st.integers(1024, 1 << 50)),
+        idle=st.one_of(st.just(0.0), st.floats(1, 30 * 86400)),
+        window=st.one_of(st.just(0), st.integers(1 << 20, 1 << 50)),
+        targets=st.sampled_from([(), ("*.internal:443",), ("10.0.0.0/8:*", "[::1]:80-90")]),
+        sources=st.sampled_from([(), ("192.0.2.0/24", "2001:db8::1")]),
+    ),
 )
 
 

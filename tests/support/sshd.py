@@ -126,6 +126,15 @@ class Sshd:
         self._processes.clear()
         self._readers.clear()
 
+    def listen_again(self) -> None:
+        """Start anew after `stop`, on the port it had."""
+        with self._logged:
+            self._log.clear()
+        address = Endpoint(self.host, self.port)
+        process = self._spawn(["-D", "-o", f"ListenAddress={address}"], None)
+        if not self._started(process):
+            raise AssertionError(f"sshd did not start again:\n{self.log()}")
+
     @property
     def process(self) -> subprocess.Popen[bytes]:
         """The listening process (TCP) or the latest ``sshd -i``."""

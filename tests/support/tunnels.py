@@ -29,11 +29,13 @@ from netkit.events import Event
 from netkit.model import (
     Address,
     Endpoint,
+    Endurance,
     ForwardKind,
     ForwardSpec,
     Hop,
     HostKeyPolicy,
     Keepalive,
+    Limits,
     Plan,
     UnixPath,
 )
@@ -98,7 +100,8 @@ class TestGateway:
         """The processes that serve connections; the listening one where it does so itself."""
         if self.main is None:
             return []
-        main = psutil.Process(self.main)
+        # an sshd that listens again is another process
+        main = psutil.Process(self.server.process.pid if self.name == "sshd" else self.main)
         return main.children(recursive=True) or [main]
 
     def signal(self, number: signal.Signals) -> None:
@@ -255,12 +258,14 @@ class Run:
     @property
     def link(self) -> Any:
         """The link to the last gateway; a look inside."""
-        return self.tunnel._chain[-1].link
+        chain = self.tunnel._links.chain
+        assert chain is not None
+        return chain.link
 
     @property
     def remotes(self) -> RemoteForwards:
         """The remote forwards of that link; a look inside."""
-        remotes = self.tunnel._remotes
+        remotes = self.tunnel._links.chain.remotes
         assert remotes is not None
         return remotes
 
@@ -305,11 +310,19 @@ def make(
     *gateways: TestGateway | Hop,
     forwards: tuple[ForwardSpec, ...] | list[ForwardSpec] = (),
     keepalive: Keepalive | None = None,
+    endurance: Endurance | None = None,
+    limits: Limits | None = None,
     **more: Any,
 ) -> Run:
-    """Return a tunnel that has not been started."""
+    """Return a tunnel that has not been started; by default it ends with its link."""
     hops = tuple(each if isinstance(each, Hop) else each.hop() for each in gateways)
-    plan = Plan(hops=hops, forwards=tuple(forwards), keepalive=keepalive or Keepalive())
+    plan = Plan(
+        hops=hops,
+        forwards=tuple(forwards),
+        keepalive=keepalive or Keepalive(),
+        endurance=endurance or Endurance(reconnect=False),
+        limits=limits or Limits(),
+    )
     events = Events()
     return Run(Tunnel(plan, observer=events, **more), events)
 

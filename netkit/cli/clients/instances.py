@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netkit.cli.clients.launching import Launcher, order_of
+from netkit.cli.controlled import addresses_of
 from netkit.cli.lifecycle import run_job
 from netkit.cli.output import Output, is_terminal
 from netkit.cli.render import clean
@@ -16,7 +17,7 @@ from netkit.desktop import instance
 from netkit.desktop.addresses import forward_for
 from netkit.desktop.clients import Kind
 from netkit.desktop.instance import Claim, Holder
-from netkit.model import Endpoint, ForwardKind, Profile
+from netkit.model import Endpoint, Profile
 
 if TYPE_CHECKING:
     from netkit.cli.services import TunnelLike
@@ -28,25 +29,11 @@ class Presence:
 
     def __init__(self, profile: Profile, claim: Claim) -> None:
         self._profile = profile
-        self._claim = claim
+        self.claim = claim
 
     def up(self, tunnel: TunnelLike, _plan: Plan, _end: Callable[[], None]) -> None:
         """Write where the tunnel listens: for the profile's client, else every address."""
-        forwards = list(tunnel.forwards)
-        specs = [each.spec for each in forwards]
-        launch = self._profile.launch
-        index = forward_for(Kind(launch), specs) if launch else None
-        if index is not None:
-            forwards = [forwards[index]]
-        self._claim.tell(
-            [
-                address
-                for each in forwards
-                if each.spec.kind is not ForwardKind.REMOTE
-                for address in each.addresses[:1]
-                if isinstance(address, Endpoint)
-            ]
-        )
+        self.claim.tell(addresses_of(tunnel.forwards, self._profile.launch))
         set_title(f"{self._profile.name}: up")
 
     def down(self) -> None:
@@ -56,7 +43,7 @@ class Presence:
 
     def close(self) -> None:
         """Give the claim back.  Idempotent."""
-        self._claim.close()
+        self.claim.close()
 
 
 def set_title(text: str) -> None:

@@ -22,7 +22,7 @@ from netkit.cli.clients.order import ClientEnded, ClientStarted, Order, ServerAn
 from netkit.cli.main import PROGRAM
 from netkit.cli.output import Output
 from netkit.cli.render import clean
-from netkit.cli.tunnel_job import Companion, Request, TunnelJob
+from netkit.cli.tunnel_job import Companion, Request, RunningJob, TunnelJob, Watcher
 from netkit.desktop import launch
 from netkit.desktop.addresses import (
     forward_for,
@@ -38,11 +38,10 @@ from netkit.events import Event, FlowFailed
 from netkit.model import Endpoint
 
 if TYPE_CHECKING:
-    from netkit.cli.lifecycle import Job
     from netkit.cli.services import Observer, Services, TunnelLike
     from netkit.cli.terminal import TerminalPrompter
     from netkit.engine.tunnel import Lending
-    from netkit.model import Plan, Profile
+    from netkit.model import Plan, Profile, TunnelSpec
     from netkit.prompt import Prompter
 
 _REASON_DELAY = 0.5
@@ -316,7 +315,7 @@ def _caveat(placed: _Placed) -> str:
 class Accompanied:
     """A job whose companions leave before it ends, and whose failure is its own."""
 
-    def __init__(self, job: Job, companions: Sequence[Companion]) -> None:
+    def __init__(self, job: RunningJob, companions: Sequence[Companion]) -> None:
         self._job = job
         self._launchers = [each for each in companions if isinstance(each, Launcher)]
 
@@ -327,6 +326,10 @@ class Accompanied:
             if launcher.failure is not None:
                 raise launcher.failure
         return code
+
+    def reread(self, spec: TunnelSpec) -> None:
+        """Let the forwards become those of ``spec``."""
+        self._job.reread(spec)
 
     def stop(self, drain: float) -> None:
         """End the clients, whose flows then end by themselves, and the job."""
@@ -341,12 +344,13 @@ def accompanied(
     output: Output,
     companions: Sequence[Companion],
     prompter: TerminalPrompter | None = None,
+    watcher: Watcher | None = None,
 ) -> Accompanied:
     """Return the job of a tunnel whose launchers see its events and end before it."""
     for each in companions:
         if isinstance(each, Launcher):
             services = each.watching(services)
-    job = TunnelJob(request, services, output, companions, prompter=prompter)
+    job = TunnelJob(request, services, output, companions, prompter=prompter, watcher=watcher)
     return Accompanied(job, companions)
 
 

@@ -24,7 +24,15 @@ from netkit.cli.main import META_OUTPUT, debug_option
 from netkit.cli.output import Output
 from netkit.cli.services import Services
 from netkit.keys.make import write_key
-from netkit.model import Endpoint, ForwardKind, ForwardSpec, Gateway, HostKeyPolicy, TunnelSpec
+from netkit.model import (
+    Endpoint,
+    Endurance,
+    ForwardKind,
+    ForwardSpec,
+    Gateway,
+    HostKeyPolicy,
+    TunnelSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,6 +155,7 @@ class DemoJob:
             forwards=(ForwardSpec(ForwardKind.LOCAL, choice.bind, target),),
             config_file=directory / "config",
             host_key=HostKeyPolicy.STRICT,
+            endurance=Endurance(reconnect=False),
         )
         tunnel = self._services.tunnel(
             self._services.plan(spec), prompter=None, password=None, observer=self._observe

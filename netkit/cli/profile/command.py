@@ -120,6 +120,8 @@ def export_group() -> None:
 @options.gateway_options
 @options.forward_options
 @options.x11_options
+@options.endurance_options
+@options.limit_options
 @click.option("--replace", is_flag=True, help="Change a profile that is there.")
 @click.option("--default", "make_default", is_flag=True, help="Meant where none is named.")
 @click.option("--launch", type=click.Choice(_LAUNCH), help="Start this program with it.")

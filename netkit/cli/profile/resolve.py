@@ -78,6 +78,11 @@ def of_profile(profile: Profile, forwards: Sequence[ForwardSpec], values: dict[s
     interval, count = values["keepalive"], values["keepalive_count"]
     seconds = None if isinstance(interval, str) else interval
     spec = override(profile, replace(said, keepalive=keepalive(profile, seconds, count)))
+    spec = replace(
+        spec,
+        endurance=options.endurance(values, profile.tunnel.endurance),
+        limits=options.limits(values, profile.tunnel.limits),
+    )
     auto = interval == options.AUTO or (interval is None and profile.keepalive_auto)
     saved_count = profile.keepalive_auto and profile.tunnel.keepalive is not None
     # who else is logged in as, or where else, is not to get the password

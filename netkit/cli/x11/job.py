@@ -16,6 +16,7 @@ from netkit.cli.tunnel_job import Request, TunnelJob
 from netkit.errors import DisplayError, NetkitError, RemoteForwardError, UsageError
 from netkit.model import (
     Endpoint,
+    Endurance,
     Fix,
     ForwardKind,
     ForwardSpec,
@@ -157,6 +158,8 @@ class X11Job:
             gateway=str(spec.gateway),
         )
         self._program = Program(session)
+        # On another link the program would be started again.
+        spec = replace(spec, endurance=Endurance(reconnect=False))
         return self._inner_job(spec, self._only(), self._program, lending=session)
 
     # --- a display ---

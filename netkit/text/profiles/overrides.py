@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields, replace
+from typing import Any
 
-from netkit.model import Keepalive, Profile, TunnelSpec
+from netkit.model import Endurance, Keepalive, Limits, Profile, TunnelSpec
 
 
 def override(profile: Profile, said: TunnelSpec) -> TunnelSpec:
@@ -13,12 +15,24 @@ def override(profile: Profile, said: TunnelSpec) -> TunnelSpec:
     What ``said`` leaves at its default is not said; its gateway does not count, and its forwards
     take the place of all that the profile has.  Of ``said.keepalive`` all counts; see `keepalive`.
     """
-    changes = {
-        each.name: value
-        for each in fields(TunnelSpec)
-        if each.name != "gateway" and (value := getattr(said, each.name)) != each.default
-    }
-    return replace(profile.tunnel, **changes)
+    saved = profile.tunnel
+    made = replace(saved, **{name: value for name, value in _said(said) if name != "gateway"})
+    return replace(
+        made,
+        endurance=replace(saved.endurance, **dict(_said(said.endurance))),
+        limits=replace(saved.limits, **dict(_said(said.limits))),
+    )
+
+
+def _said(values: TunnelSpec | Endurance | Limits) -> Iterator[tuple[str, Any]]:
+    for each in fields(values):
+        value = getattr(values, each.name)
+        if value != _default(each):
+            yield each.name, value
+
+
+def _default(of: Field[Any]) -> object:
+    return of.default if of.default_factory is MISSING else of.default_factory()
 
 
 def keepalive(profile: Profile, interval: float | None, count: int | None) -> Keepalive | None:

@@ -25,6 +25,12 @@ _Port = Annotated[int, Meta(ge=1, le=65535)]
 _Count = Annotated[int, Meta(ge=1, le=1000)]
 _Interval = Annotated[float, Meta(ge=0, le=86400)]
 _Seconds = Annotated[float, Meta(ge=0.1, le=3600)]
+_Retries = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+_Hold = Annotated[float, Meta(ge=0, le=3600)]
+_Flows = Annotated[int, Meta(ge=0, le=1_000_000)]
+_Size = Annotated[int, Meta(ge=0, le=2**50)] | Annotated[str, Meta(max_length=40)]
+_Idle = Annotated[float, Meta(ge=0, le=30 * 86400)]
+_Patterns = Annotated[list[_Text], Meta(max_length=1000)]
 _Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=f"^{PATTERN}$")]
 
 
@@ -95,6 +101,40 @@ class ProfileTable(
         Literal["untrusted", "trusted"] | None,
         Meta(description="Let remote X programs use the local display (ssh -X, ssh -Y)."),
     ] = None
+    reconnect: Annotated[
+        bool, Meta(description="Make a link that is lost again, or end with it.")
+    ] = True
+    retries: Annotated[
+        _Retries | None, Meta(description="Attempts in a row that may fail; left out: no limit.")
+    ] = None
+    hold: Annotated[
+        _Hold | None, Meta(description="Seconds that new connections wait for the link; 0: none.")
+    ] = None
+    probe: Annotated[
+        _Interval | None,
+        Meta(description="Seconds between two connections that prove a forward; 0: never."),
+    ] = None
+    max_flows: Annotated[
+        _Flows | None, Meta(description="Connections at once per forward; 0: no limit.")
+    ] = None
+    limit_rate: Annotated[
+        _Size | None,
+        Meta(description="Bytes per second, per forward and direction: 512k, 10M; 0: no limit."),
+    ] = None
+    idle_timeout: Annotated[
+        _Idle | None,
+        Meta(description="Seconds without a byte that end a connection; 0: no limit."),
+    ] = None
+    window_budget: Annotated[
+        _Size | None,
+        Meta(description="Bytes of receive window for all connections together; 0: no limit."),
+    ] = None
+    allow_targets: Annotated[
+        _Patterns, Meta(description="HOST:PORT that clients of dynamic forwards may reach.")
+    ] = []
+    allow_sources: Annotated[
+        _Patterns, Meta(description="Networks that may connect where other machines can.")
+    ] = []
     forwards: Annotated[list[ForwardTable], Meta(max_length=MAX_FORWARDS)] = []
 
 

@@ -13,10 +13,12 @@ from netkit.errors import UsageError
 from netkit.model import (
     Address,
     Endpoint,
+    Endurance,
     ForwardKind,
     ForwardSpec,
     HostKeyPolicy,
     Keepalive,
+    Limits,
     Profile,
     TunnelSpec,
     UnixPath,
@@ -30,6 +32,7 @@ from netkit.text.endpoints import (
     parse_unix_path,
 )
 from netkit.text.forwards import format_forward, parse_forward
+from netkit.text.limits import format_size, parse_size, parse_source, parse_target
 from netkit.text.profiles.lines import Path as KeyPath
 from netkit.text.profiles.tables import ForwardTable, ProfileTable
 from netkit.text.proxies import parse_proxy
@@ -86,6 +89,8 @@ def to_profile(name: str, table: ProfileTable) -> Profile:
         expose=table.expose,
         proxy=table.proxy,
         x11=None if table.x11 is None else X11Trust(table.x11),
+        endurance=_endurance(table),
+        limits=_limits(table),
     )
     return Profile(
         name=name,
@@ -120,6 +125,16 @@ def to_table(profile: Profile) -> dict[str, Any]:
         connect_timeout=None if tunnel.connect_timeout is None else _short(tunnel.connect_timeout),
         expose=tunnel.expose,
         x11=None if tunnel.x11 is None else tunnel.x11.value,
+        reconnect=tunnel.endurance.reconnect,
+        retries=tunnel.endurance.retries,
+        hold=_said(tunnel.endurance.hold, Endurance().hold),
+        probe=_said(tunnel.endurance.probe, Endurance().probe),
+        max_flows=tunnel.limits.flows or None,
+        limit_rate=_size_text(tunnel.limits.rate),
+        idle_timeout=_said(tunnel.limits.idle, 0.0),
+        window_budget=_size_text(tunnel.limits.window),
+        allow_targets=list(tunnel.limits.targets),
+        allow_sources=list(tunnel.limits.sources),
         forwards=[_forward_table(each) for each in tunnel.forwards],
     )
     made: dict[str, Any] = msgspec.to_builtins(table)
@@ -208,6 +223,47 @@ def _keepalive(table: ProfileTable) -> Keepalive | None:
         default.interval if seconds is None else float(seconds),
         default.count if table.keepalive_count is None else table.keepalive_count,
     )
+
+
+def _endurance(table: ProfileTable) -> Endurance:
+    default = Endurance()
+    return Endurance(
+        reconnect=table.reconnect,
+        retries=table.retries,
+        hold=default.hold if table.hold is None else float(table.hold),
+        probe=default.probe if table.probe is None else float(table.probe),
+    )
+
+
+def _limits(table: ProfileTable) -> Limits:
+    return Limits(
+        flows=table.max_flows or 0,
+        rate=_size("limit_rate", table.limit_rate),
+        idle=float(table.idle_timeout or 0),
+        window=_size("window_budget", table.window_budget),
+        targets=_patterns("allow_targets", parse_target, table.allow_targets),
+        sources=_patterns("allow_sources", parse_source, table.allow_sources),
+    )
+
+
+def _size(key: str, value: int | str | None) -> int:
+    if isinstance(value, str):
+        return 0 if value == "0" else _parsed((key,), parse_size, value)
+    return value or 0
+
+
+def _size_text(value: int) -> str | None:
+    return format_size(value) if value else None
+
+
+def _patterns(key: str, parse: Callable[[str], object], texts: list[str]) -> tuple[str, ...]:
+    for at, text in enumerate(texts):
+        _parsed((key, at), parse, text)
+    return tuple(texts)
+
+
+def _said(value: float, default: float) -> float | None:
+    return None if value == default else _short(value)
 
 
 def _count(profile: Profile) -> int | None:

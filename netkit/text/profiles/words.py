@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from netkit.model import Profile, X11Trust
+from netkit.model import Endurance, Limits, Profile, X11Trust
 from netkit.text.forwards import format_option
+from netkit.text.limits import format_size
 
 
 def words(profile: Profile) -> tuple[str, ...]:
@@ -28,18 +29,51 @@ def words(profile: Profile) -> tuple[str, ...]:
         ("--connect-timeout", tunnel.connect_timeout and _number(tunnel.connect_timeout)),
         ("--keepalive", interval),
         ("--keepalive-count", keepalive and keepalive.count),
+        *_endurance(tunnel.endurance),
+        *_limits(tunnel.limits),
     ]
     made = [str(tunnel.gateway)]
     for option, value in valued:
         if value is not None:
             made += [option, str(value)]
-    flags = {"-C": tunnel.compression, "--expose": tunnel.expose}
+    flags = {
+        "-C": tunnel.compression,
+        "--expose": tunnel.expose,
+        "--no-reconnect": not tunnel.endurance.reconnect,
+    }
     made += [flag for flag, is_set in flags.items() if is_set]
     if tunnel.x11 is not None:
         made.append("-Y" if tunnel.x11 is X11Trust.TRUSTED else "-X")
     for forward in tunnel.forwards:
         made += format_option(forward)
     return tuple(made)
+
+
+def _endurance(endurance: Endurance) -> list[tuple[str, str | int]]:
+    default = Endurance()
+    made: list[tuple[str, str | int]] = []
+    if endurance.retries is not None:
+        made.append(("--retries", endurance.retries))
+    if endurance.hold != default.hold:
+        made.append(("--hold", _number(endurance.hold)))
+    if endurance.probe != default.probe:
+        made.append(("--probe", _number(endurance.probe)))
+    return made
+
+
+def _limits(limits: Limits) -> list[tuple[str, str | int]]:
+    made: list[tuple[str, str | int]] = []
+    if limits.flows:
+        made.append(("--max-flows", limits.flows))
+    if limits.rate:
+        made.append(("--limit-rate", format_size(limits.rate)))
+    if limits.idle:
+        made.append(("--idle-timeout", _number(limits.idle)))
+    if limits.window:
+        made.append(("--window-budget", format_size(limits.window)))
+    made += [("--allow-target", each) for each in limits.targets]
+    made += [("--allow-source", each) for each in limits.sources]
+    return made
 
 
 def _jumps(profile: Profile) -> str | None:

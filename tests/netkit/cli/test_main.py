@@ -55,6 +55,7 @@ def test_commands_listed_are_those_there_are():
             "profile",
             "protocols",
             "rdp",
+            "service",
             "shortcut",
             "up",
             "vnc",

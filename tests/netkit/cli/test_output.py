@@ -13,6 +13,7 @@ from netkit import events
 from netkit.cli import output
 from netkit.cli.output import EventPrinter, Output, OutputError, ReaderGoneError
 from netkit.errors import BindError
+from support.cli import LINK_UP
 
 NOTICE = events.Notice(code="weak", text="weak cipher")
 
@@ -239,3 +240,49 @@ def test_lines_of_several_things_begin_with_which(capsys):
     assert told.err.splitlines()[-1].startswith("netkit: office: ")
     Output(tag="office", as_json=True).document({"a": 1})
     assert capsys.readouterr().out == '{"profile": "office", "a": 1}\n'
+
+
+class TestWhileItReconnects:
+    """A gateway that is down for a night must not fill the screen."""
+
+    @staticmethod
+    def retrying(attempt: int, code: str = "refused") -> events.Retrying:
+        return events.Retrying(gateway="gw", attempt=attempt, seconds=30, code=code, reason=code)
+
+    def test_the_same_trouble_is_said_once(self, capsys):
+        shown = Output()
+        for attempt in range(1, 5):
+            shown.event(self.retrying(attempt))
+        shown.event(self.retrying(5, "no-route"))
+        shown.event(self.retrying(6, "no-route"))
+        lines = capsys.readouterr().err.splitlines()
+        assert lines == [
+            "netkit: link lost (refused); trying again in 30.0 s",
+            "netkit: not connected (no-route); trying again in 30.0 s",
+        ]
+
+    def test_a_link_that_was_there_between_makes_it_new(self, capsys):
+        shown = Output()
+        for _ in range(2):
+            shown.event(self.retrying(1))
+            shown.event(LINK_UP)
+        assert len(capsys.readouterr().err.splitlines()) == 2
+
+    def test_attempts_are_no_progress(self, monkeypatch):
+        terminal = use_terminal(monkeypatch)
+        connecting = events.Connecting(gateway="gw", hop=1, hops=1)
+        shown = Output()
+        shown.event(connecting)
+        shown.event(self.retrying(1))
+        for _ in range(3):
+            shown.event(connecting)
+        shown.event(LINK_UP)
+        shown.event(connecting)
+        lines = terminal.getvalue().splitlines()
+        assert [line.split()[1] for line in lines] == ["connecting", "link", "connecting"]
+
+    def test_all_of_them_when_asked_for(self, capsys):
+        shown = Output(verbose=True)
+        for attempt in range(1, 4):
+            shown.event(self.retrying(attempt))
+        assert len(capsys.readouterr().err.splitlines()) == 3

@@ -13,6 +13,7 @@ from netkit import errors, events
 from netkit.cli import render
 from netkit.model import (
     Endpoint,
+    Endurance,
     Fix,
     ForwardKind,
     ForwardSpec,
@@ -139,6 +140,16 @@ def test_bug_lines_with_the_traceback():
 FLOW: dict[str, Any] = {"flow": 3, "forward": None}
 
 
+def retrying(attempt: int) -> events.Retrying:
+    return events.Retrying(
+        gateway="gw", attempt=attempt, seconds=0.42, code="x", reason="it was cut\x07"
+    )
+
+
+def health(forward: ForwardSpec, value: str) -> events.HealthChanged:
+    return events.HealthChanged(forward=forward, health=events.Health(value), reason="no way")
+
+
 @pytest.mark.parametrize(
     ("event", "text"),
     [
@@ -156,6 +167,11 @@ FLOW: dict[str, Any] = {"flow": 3, "forward": None}
         (events.Connecting(gateway="gw", hop=1, hops=1), None),
         (LINK_UP, None),
         (failed(), None),
+        (retrying(1), "link lost (it was cut?); trying again in 0.4 s"),
+        (retrying(2), "not connected (it was cut?); trying again in 0.4 s"),
+        (health(FORWARDS[0], "refused"), "forward 8080:db:80 does not work: no way"),
+        (health(FORWARDS[1], "refused"), None),
+        (health(FORWARDS[0], "down"), None),
     ],
 )
 def test_events_that_everyone_sees(event, text):
@@ -248,19 +264,38 @@ def test_plan_for_people():
         "  forward localhost:8080 -> db:80 through the gateway",
         "  forward localhost:9090 on the gateway -> localhost:90 through this machine",
         "  forward 127.0.0.1:1080 -> any host through the gateway",
-        "  end when the gateway is silent for 90 s",
+        "  take the link for lost when the gateway is silent for 90 s",
+        "  make a lost link again; new connections wait up to 10 s for it",
         "warning: StrictHostKeyChecking no? is not taken over",
     ]
 
 
 def test_plan_without_keepalive():
     lines = render.plan_lines(Plan(hops=(HOP,), keepalive=Keepalive(0)))
-    assert "keepalive is off" in lines[-1]
+    assert "keepalive is off" in lines[-2]
+
+
+@pytest.mark.parametrize(
+    ("endurance", "line"),
+    [
+        (Endurance(reconnect=False), "end with the link"),
+        (
+            Endurance(retries=1, hold=0),
+            "make a lost link again, up to 1 time; new connections are reset meanwhile",
+        ),
+        (
+            Endurance(retries=5, hold=2.5),
+            "make a lost link again, up to 5 times; new connections wait up to 2.5 s for it",
+        ),
+    ],
+)
+def test_plan_for_a_link_that_is_lost(endurance: Endurance, line: str):
+    assert render.plan_lines(Plan(hops=(HOP,), endurance=endurance))[-1] == f"  {line}"
 
 
 def test_plan_that_lends_a_display():
     lines = render.plan_lines(Plan(hops=(HOP,), x11=X11Trust.TRUSTED))
-    assert lines[-2] == "  show X programs of the gateway here (trusted)"
+    assert lines[-3] == "  show X programs of the gateway here (trusted)"
 
 
 def test_plan_for_programs_survives_json():

@@ -123,6 +123,9 @@ def test_the_first_failure_is_the_exit_code(capsys):
         def stop(self, drain):
             """Nothing is to be stopped."""
 
+        def reread(self, spec):
+            """Nothing is to be read."""
+
         def work(self):
             raise errors.BindError("taken")
 

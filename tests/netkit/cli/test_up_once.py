@@ -52,7 +52,7 @@ def test_one_that_does_not_run_is_started_and_found_meanwhile():
     done = run_cli("up", "office", "--once", tunnel=tunnel)
     assert done.code == 0
     assert done.out.startswith("127.0.0.2:5000 -> office:5432 through gw")
-    assert seconds == [instance.Holder(os.getpid())]
+    assert seconds == [instance.Holder(os.getpid(), name="office")]
     # and given back
     held("office").close()
 

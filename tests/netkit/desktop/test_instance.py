@@ -37,9 +37,9 @@ def taken(folder: Path, name: str = "office") -> Claim:
 
 def test_the_second_one_learns_who_was_first(tmp_path: Path):
     first = taken(tmp_path)
-    assert claim("office", tmp_path) == Holder(os.getpid())
+    assert claim("office", tmp_path) == Holder(os.getpid(), name="office")
     first.tell([AT])
-    assert claim("office", tmp_path) == Holder(os.getpid(), (AT,))
+    assert claim("office", tmp_path) == Holder(os.getpid(), (AT,), "office")
     assert str(claim("office", tmp_path)) == f"process {os.getpid()}"
     first.close()
     first.close()
@@ -62,7 +62,7 @@ def test_another_process_holds_it_until_it_dies(tmp_path: Path):
         env=environment(tmp_path),
     ) as process:
         assert process.stdout.readline() == b"held\n"
-        assert claim("office", tmp_path) == Holder(process.pid, (AT,))
+        assert claim("office", tmp_path) == Holder(process.pid, (AT,), "office")
         process.kill()
         process.wait()
         # its file is still there, with its number
@@ -74,7 +74,7 @@ def test_a_number_that_another_process_has_now_holds_nothing(tmp_path: Path):
     path = lock_path("office", tmp_path)
     path.write_text(json.dumps({"pid": os.getppid(), "addresses": [["127.0.0.2", 13389]]}))
     first = taken(tmp_path)
-    assert claim("office", tmp_path) == Holder(os.getpid())
+    assert claim("office", tmp_path) == Holder(os.getpid(), name="office")
     first.close()
 
 

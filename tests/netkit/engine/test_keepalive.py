@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -24,6 +25,8 @@ class FakeLink:
         self.asked: list[float] = []
         self.replies: list[Callable[[bool, bytes], None]] = []
         self.due: list[tuple[float, Callable[[], None]]] = []
+        self.overdue: list[bool] = []
+        self.on_stale = self.overdue.append
 
     def ask(self, kind, data, reply) -> None:
         assert (kind, data) == (REQUEST, b"")
@@ -103,3 +106,46 @@ def test_answer_measures_the_round_trip(link):
     link.now += 0.25
     link.replies[-1](False, b"")
     assert link.round_trip == pytest.approx(0.25)
+
+
+def test_answers_that_are_overdue_are_told_of_and_so_is_the_next_byte(link):
+    start(link, 30, 3)
+    link.run_until(134)
+    assert link.overdue == []
+    link.run_until(136)
+    assert link.overdue == [True]
+    link.last_received = link.now
+    link.replies[-1](True, b"")
+    assert link.overdue == [True, False]
+
+
+def test_answers_in_time_are_no_news(link):
+    start(link, 30, 3)
+    link.run_until(1000, alive=lambda _now: True)
+    assert link.overdue == []
+
+
+class TestProof:
+    def test_silence_ends_it_in_time(self, link):
+        clock = start(link, 600, 3)
+        clock.prove(5)
+        with pytest.raises(LinkLostError) as caught:
+            link.run_until(200)
+        assert caught.value.code == "gateway-silent"
+        assert link.now == 105
+
+    def test_its_answer_will_do(self, link):
+        clock = start(link, 600, 3)
+        asked = len(link.asked)
+        clock.prove(5)
+        assert len(link.asked) == asked + 1
+        link.replies[-1](False, b"")
+        link.run_until(200)
+
+    @pytest.mark.parametrize(("came", "lives"), [(101, False), (104, True)])
+    def test_so_does_what_was_not_under_way_already(self, link, came: int, lives: bool):
+        clock = start(link, 600, 3)
+        clock.prove(5)
+        link.last_received = came
+        with contextlib.nullcontext() if lives else pytest.raises(LinkLostError):
+            link.run_until(200)

@@ -7,6 +7,7 @@ import pytest
 from netkit.errors import UsageError
 from netkit.model import (
     Endpoint,
+    Endurance,
     ForwardKind,
     ForwardSpec,
     Gateway,
@@ -73,6 +74,16 @@ def test_x11_is_what_was_asked_for_and_not_what_ssh_config_says(trust):
     )
     made = make_plan(TunnelSpec(gateway=GW, x11=trust), environment)
     assert made.x11 is trust
+
+
+def test_what_becomes_of_a_lost_link_is_what_was_asked_for():
+    environment = Environment(
+        local=LocalFacts(home="/home/me", user="me"), hosts={GW: DEFAULTS}, defaults=DEFAULTS
+    )
+    endurance = Endurance(retries=3, hold=0)
+    assert make_plan(TunnelSpec(gateway=GW), environment).endurance == Endurance()
+    spec = TunnelSpec(gateway=GW, endurance=endurance)
+    assert make_plan(spec, environment).endurance == endurance
 
 
 def test_hops_in_order_each_with_its_own_options():

@@ -102,6 +102,7 @@ def test_every_answer_has_a_cause(reason: int, text: str) -> None:
 def test_codes_are_the_documented_ones() -> None:
     assert {failure: failure_code(failure) for failure in Failure} == {
         Failure.PROHIBITED: "forwarding-prohibited",
+        Failure.RULED_OUT: "target-not-allowed",
         Failure.REFUSED: "target-refused",
         Failure.UNREACHABLE: "target-unreachable",
         Failure.NETWORK_UNREACHABLE: "target-unreachable",

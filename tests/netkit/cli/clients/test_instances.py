@@ -46,9 +46,9 @@ def up(presence: Presence, spec: TunnelSpec = SPEC) -> None:
 def test_the_second_one_finds_the_first(capsys, profile: Profile, addresses: tuple[Endpoint, ...]):
     first = claim(profile, Output())
     assert isinstance(first, Presence)
-    assert claim(profile, Output()) == Holder(os.getpid())
+    assert claim(profile, Output()) == Holder(os.getpid(), name=profile.name)
     up(first)
-    assert claim(profile, Output()) == Holder(os.getpid(), addresses)
+    assert claim(profile, Output()) == Holder(os.getpid(), addresses, profile.name)
     assert capsys.readouterr().err.splitlines() == [
         f"netkit: office is starting already (process {os.getpid()})",
         f"netkit: office is running already (process {os.getpid()}), at {addresses[0]}",

@@ -317,6 +317,9 @@ class _Job:
     def stop(self, drain: float) -> None:
         self.told.append(drain)
 
+    def reread(self, spec: object) -> None:
+        self.told.append(spec)
+
 
 def test_a_job_fails_with_what_its_launcher_failed_with():
     job, launcher = _Job(), Launcher(Order(view=View(kind=Kind.RDP, at=NOBODY)), Output(), SCREEN)

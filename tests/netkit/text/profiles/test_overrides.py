@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from netkit.model import ForwardKind, Gateway, HostKeyPolicy, Keepalive, Profile, TunnelSpec
+from netkit.model import (
+    Endurance,
+    ForwardKind,
+    Gateway,
+    HostKeyPolicy,
+    Keepalive,
+    Limits,
+    Profile,
+    TunnelSpec,
+)
 from netkit.text.forwards import parse_forward
 from netkit.text.profiles.overrides import keepalive, override
 from support.profiles import profiles
@@ -40,6 +49,8 @@ def test_everything_is_said(profile):
         connect_timeout=1.0,
         expose=True,
         proxy="socks5://p:1",
+        endurance=Endurance(reconnect=False, retries=3, hold=1, probe=2),
+        limits=Limits(flows=1, rate=2, idle=3, window=4, targets=("h:1",), sources=("::1",)),
     )
     made = override(profile, said)
     assert made.gateway == profile.tunnel.gateway
@@ -48,6 +59,14 @@ def test_everything_is_said(profile):
         if each.name not in unsaid:
             assert getattr(made, each.name) == getattr(said, each.name)
     assert made.x11 == profile.tunnel.x11
+
+
+def test_of_what_has_parts_each_is_said_alone():
+    saved = replace(NOTHING, endurance=Endurance(hold=30, retries=7), limits=Limits(flows=9))
+    said = replace(NOTHING, endurance=Endurance(retries=3), limits=Limits(idle=60))
+    made = override(Profile(name="x", tunnel=saved), said)
+    assert made.endurance == Endurance(hold=30, retries=3)
+    assert made.limits == Limits(flows=9, idle=60)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""What a link and its flows are like at a moment, as values; in the thread of the link's loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from netkit.events import FlowView, LinkView
+from netkit.wire.channel import ChannelState
+
+if TYPE_CHECKING:
+    from netkit.engine.hop_link import HopLink
+    from netkit.engine.relay import Flow
+
+KEPT: Final = 10_000
+"""Flows whose last traffic is remembered."""
+
+
+def link_view(entry: HopLink, number: int, now: float, since: float) -> LinkView:
+    """Return a link as it is; ``now`` and ``since`` are of `time.monotonic`."""
+    link, agreed = entry.link, entry.transport.agreed
+    return LinkView(
+        number=number,
+        gateway=entry.hop.alias,
+        up=not link.has_ended,
+        since=now - since,
+        round_trip=link.round_trip,
+        silent=max(now - link.stream.last_received, 0.0),
+        flows=len(link.flows),
+        bulk=sum(flow.intake.bulk for flow in link.flows),
+        server=entry.transport.server_version,
+        cipher=agreed.cipher if agreed is not None else "",
+    )
+
+
+class FlowWatch:
+    """Looks at flows, and remembers what they had moved when it last looked.
+
+    Flows themselves note no times, which would cost each batch; so how long one has been idle is
+    known from the second look on.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[int, float]] = {}
+
+    def look(self, flows: list[Flow], link: int, now: float) -> tuple[FlowView, ...]:
+        """Return the flows of link number ``link``, the oldest first."""
+        views = tuple(
+            self._view(flow, link, now) for flow in sorted(flows, key=lambda flow: flow.number)
+        )
+        numbers = {view.number for view in views}
+        self._seen = {n: seen for n, seen in self._seen.items() if n in numbers}
+        return views
+
+    def _view(self, flow: Flow, link: int, now: float) -> FlowView:
+        moved = flow.sent + flow.delivered
+        before = self._seen.get(flow.number)
+        since = before[1] if before is not None and before[0] == moved else now
+        if before is None and not moved:
+            since = flow.started
+        if len(self._seen) < KEPT:
+            self._seen[flow.number] = (moved, since)
+        return FlowView(
+            number=flow.number,
+            link=link,
+            forward=flow.forward,
+            source=flow.source,
+            target=flow.target,
+            bytes_to_gateway=flow.sent,
+            bytes_from_gateway=flow.delivered,
+            seconds=max(now - flow.started, 0.0),
+            idle=max(now - since, 0.0),
+            window=flow.channel.send_window,
+            waits=waits(flow),
+        )
+
+
+def waits(flow: Flow) -> str:
+    """Return what a flow waits for: ``opening``, ``reader``, ``window``, ``link`` or nothing."""
+    if flow.channel.state is ChannelState.OPENING:
+        return "opening"
+    if flow.outbox.pending is not None:
+        return "reader"
+    if flow.readable and flow.channel.send_window == 0:
+        return "window"
+    if flow.readable and (flow.is_held or not flow.link.stream.can_relay):
+        return "link"
+    return ""
