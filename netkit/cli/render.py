@@ -208,8 +208,21 @@ def plan_lines(plan: Plan) -> list[str]:
         else "  never ask whether the gateway is still there (keepalive is off)"
     )
     lines.append(f"  {_endurance(plan.endurance)}")
+    lines += _links(plan)
     lines += [f"  {clean(text)}" for text in limits.describe(plan.limits)]
     lines += [f"warning: {clean(text)}" for text in plan.warnings]
+    return lines
+
+
+def _links(plan: Plan) -> list[str]:
+    lines = []
+    if plan.ways:
+        others = ", ".join(clean(hops[-1].alias) for hops in plan.ways)
+        how = "spread the links over" if plan.endurance.spread else "where that fails, go through"
+        lines.append(f"  {how} {others}")
+    if plan.endurance.links != 1:
+        number = plan.endurance.links or "as many as it takes"
+        lines.append(f"  share the flows among several links: {number}")
     return lines
 
 

@@ -304,9 +304,14 @@ class Forwards:
             if each.spec.kind is not ForwardKind.REMOTE:
                 self.set_health(each.spec, Health.UNVERIFIED)
 
-    def set_all(self, health: Health, reason: str = "") -> None:
-        """The same for all that the gateway has not refused; ``down`` is for those as well."""
+    def set_all(self, health: Health, reason: str = "", *, remote_alone: bool = False) -> None:
+        """The same for all that the gateway has not refused; ``down`` is for those as well.
+
+        ``remote_alone``: other links carry what comes here.
+        """
         for each in self.all:
+            if remote_alone and each.spec.kind is not ForwardKind.REMOTE:
+                continue
             if health is Health.DOWN or id(each.spec) not in self._late:
                 self.set_health(each.spec, health, reason)
 
