@@ -75,7 +75,11 @@ class Carrier:
 class Carriers:
     """Those that are up; any thread."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, together: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``together`` is as for `netkit.plan.link_choice.choose`."""
+        self._together = together
         self._clock = clock
         self._all: dict[int, Carrier] = {}
         self._loads: dict[int, dict[Traffic, int]] = {}
@@ -119,7 +123,7 @@ class Carriers:
                     return False
                 loads = self._current()
                 kind = expected(held.forward, self._known(held.forward))
-                carrier = self._all[choose(loads, kind)]
+                carrier = self._all[choose(loads, kind, together=self._together)]
                 counts = self._loads[carrier.number]
                 counts[kind] = counts.get(kind, 0) + 1
             if carrier.give(held):

@@ -75,7 +75,7 @@ class Links:
         self._up = threading.Event()
         self._probe_due = 0.0
         self._is_many = plan.endurance.links != 1
-        self._carriers = Carriers()
+        self._carriers = Carriers(together=plan.endurance.links == 0)
         self._branches = Branches(plan.endurance.links, self._reach.name_of, plan.endurance)
 
     # --- what there is ---

@@ -28,6 +28,9 @@ QUIET_TIME: Final = 1.0
 QUIET_RATE: Final = 50_000
 """Seconds of life, and bytes per second, of a flow that is taken for interactive."""
 
+CROWD: Final = 32
+"""Flows of which nothing is known that are kept on one link."""
+
 _INTERACTIVE: Final = frozenset(
     {22, 23, 513, 1494, 2598, 3389, *range(5900, 6000), *range(6000, 6064)}
 )
@@ -94,15 +97,18 @@ _AVERSIONS: Final = {
 }
 
 
-def choose(loads: Sequence[Load], kind: Traffic) -> int:
+def choose(loads: Sequence[Load], kind: Traffic, *, together: bool = False) -> int:
     """Return the number of the link for a new flow: the one it disturbs least, then the emptiest.
 
-    ``loads`` are those of the links that are up, at least one.
+    ``loads`` are those of the links that are up, at least one.  ``together`` keeps flows of which
+    nothing is known on one link, so that another stays free for when more is known.
     """
 
     def disturbance(load: Load) -> tuple[int, bool, int, int]:
         # dynamic forwards keep to one link; all others spread
         strange = kind is _D and not load.of(_D)
+        if kind is _U and together:
+            strange = not 0 < load.of(_U) < CROWD
         return _cost(load, kind, loads), strange, load.flows, load.number
 
     return min(loads, key=disturbance).number

@@ -104,10 +104,14 @@ class TestSharing:
 
     def test_auto_opens_what_it_takes_and_the_first_has_what_listens_there(self, gateway):
         with targets.echo() as target, contextlib.ExitStack() as stack:
-            forwards = [local(target.address), remote(target.address)]
+            forwards = [local(target.address), remote(target.address), dynamic()]
             with tunnel(gateway, forwards=forwards, endurance=AUTO) as run:
                 links_up(run, 2)
                 open_all(stack, run, 2)
+                assert link_of_each_flow(run) == [1, 1]
+                stack.enter_context(run.connect(2)).sendall(
+                    b"\4\1" + target.address.port.to_bytes(2, "big") + b"\x7f\0\0\1\0"
+                )
                 links_up(run, 3)
                 (sock,) = open_all(stack, run, 1, forward=1)
                 assert exchange(sock, b"from there") == b"from there"

@@ -58,7 +58,7 @@ def flow(forward=DB, moved: int = 0, started: float = 0.0) -> Any:
 
 
 def up(*chains: Any, now: float = 100.0) -> Carriers:
-    made = Carriers(lambda: now)
+    made = Carriers(clock=lambda: now)
     for number, chain in enumerate(chains, 1):
         made.add(Carrier(number, chain))
     return made

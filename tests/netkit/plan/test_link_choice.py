@@ -93,6 +93,13 @@ def test_the_emptiest_is_taken():
     assert choose([Load(1, {U: 1}), Load(2, {})], U) == 2
 
 
+def test_strangers_may_be_kept_together():
+    strangers = [Load(1), Load(2, {U: 3}), Load(3, {I: 1}), Load(4, {B: 1})]
+    assert choose(strangers, U) == 1
+    assert choose(strangers, U, together=True) == 2
+    assert choose([Load(1, {U: 32}), Load(2)], U, together=True) == 2
+
+
 def test_a_dynamic_forward_is_alone():
     assert choose([Load(1, {U: 1}), Load(2, {}), Load(3, {D: 4})], D) == 3
     assert choose([Load(1, {I: 1}), Load(2, {D: 1})], I) == 1
