@@ -88,6 +88,7 @@ def open_tunnel(
     reconnect: bool = True,
     retries: int | None = None,
     hold: float = 10.0,
+    takeover: bool = False,
     links: int | Literal["auto"] = 1,
     via: Sequence[str] = (),
     spread: bool = False,
@@ -128,6 +129,7 @@ def open_tunnel(
             returns why.
         retries: attempts in a row that may fail before the tunnel ends; ``None``: no limit.
         hold: seconds that new connections wait for the link before they are reset; 0: at once.
+        takeover: end our own dead session on the gateway that still holds a remote port.
         links: SSH connections that share the flows; ``"auto"``: as many as it takes.
         via: further gateways that lead to the same place, for when the first fails.
         spread: spread the links over all gateways.
@@ -163,6 +165,7 @@ def open_tunnel(
             reconnect=reconnect,
             retries=retries,
             hold=hold,
+            takeover=takeover,
             links=0 if links == "auto" else links,
             spread=spread,
         ),

@@ -57,6 +57,11 @@ def endurance_options(function: F) -> F:
             help="Prove each -L forward by connecting to its target, so often; 0: never.",
         ),
         click.option(
+            "--takeover/--no-takeover",
+            default=None,
+            help="End our own dead session on the gateway that still holds a -R port.",
+        ),
+        click.option(
             "--links",
             type=LinkCount(),
             help="SSH connections that share the flows; interactive ones apart. (default 1)",
@@ -90,7 +95,7 @@ def via(text: str | None) -> tuple[Gateway, ...]:
 
 def endurance(values: dict[str, Any], saved: Endurance) -> Endurance:
     """Return what `endurance_options` collected, and for the rest what is ``saved``."""
-    names = ("reconnect", "retries", "hold", "probe", "links", "spread")
+    names = ("reconnect", "retries", "hold", "takeover", "probe", "links", "spread")
     said = {name: values.get(name) for name in names}
     return replace(saved, **{name: value for name, value in said.items() if value is not None})
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netkit.engine.limits import TunnelLimits
     from netkit.engine.link import Link
     from netkit.engine.listeners import Listener
+    from netkit.engine.predecessors import Predecessors
     from netkit.engine.relay import Flow
     from netkit.model import Address, ForwardSpec, Plan
     from netkit.plan.retries import Moment
@@ -54,6 +55,7 @@ class Links:
         company: Callable[[threading.Event, int], Company],
         emit: Callable[[Event], None],
         limits: TunnelLimits,
+        earlier: Predecessors | None = None,
     ) -> None:
         """``company`` takes part in one attempt, which the event given to it ends.
 
@@ -69,6 +71,8 @@ class Links:
         self._reach = Reach(plan, company, emit, self._prepare, self._link_ended)
         self._emit = emit
         self._limits = limits
+        self._earlier = earlier
+        self._noted: Chain | None = None
         self._closed = False
         self._lock = threading.RLock()
         self._rescued: deque[Held] = deque()
@@ -395,6 +399,9 @@ class Links:
         if chain is None or chain.remotes is None:
             return None
         due: list[float] = []
+        if self._earlier is not None and chain is not self._noted and chain.remotes.table:
+            self._noted = chain
+            self._earlier.note(chain.link)
         with contextlib.suppress(NetkitError):  # the link is lost, which shows by itself
             again = self._forwards.retry(chain.remotes)
             due += [again] if again is not None else []

@@ -25,6 +25,7 @@ from netkit.engine.limits import TunnelLimits
 from netkit.engine.links import Links
 from netkit.engine.memory import Memory, Remembered
 from netkit.engine.open_socket import open_socket
+from netkit.engine.predecessors import Predecessors
 from netkit.engine.supervisor import Supervisor
 from netkit.engine.views import FlowWatch, look
 from netkit.errors import LinkLostError, LocalProtocolError, NetkitError, UsageError
@@ -92,8 +93,15 @@ class Tunnel:
         self._status_lock = threading.Lock()
         self._told: set[tuple[str, str]] = set()
         limits = TunnelLimits(plan.limits, self._limited)
-        self._forwards = Forwards(self._emit, x11, random.random, limits.admission)
-        self._links = Links(plan, self._forwards, self._company, self._emit, limits)
+        self.earlier = earlier = Predecessors(self._emit) if plan.endurance.takeover else None
+        self._forwards = Forwards(
+            self._emit,
+            x11,
+            random.random,
+            limits.admission,
+            takeover=earlier.take_over if earlier is not None else None,
+        )
+        self._links = Links(plan, self._forwards, self._company, self._emit, limits, earlier)
         self._supervisor = Supervisor(
             plan.endurance,
             self._links,

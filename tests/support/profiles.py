@@ -107,6 +107,7 @@ tunnels = st.builds(
         probe=st.floats(0, 86400),
         links=st.integers(0, 16),
         spread=st.booleans(),
+        takeover=st.booleans(),
     ),
     via=st.lists(gateways, max_size=2).map(tuple),
     limits=st.builds(

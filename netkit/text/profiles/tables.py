@@ -111,6 +111,9 @@ class ProfileTable(
     hold: Annotated[
         _Hold | None, Meta(description="Seconds that new connections wait for the link; 0: none.")
     ] = None
+    takeover: Annotated[
+        bool, Meta(description="End our own dead session that still holds a remote port.")
+    ] = False
     probe: Annotated[
         _Interval | None,
         Meta(description="Seconds between two connections that prove a forward; 0: never."),

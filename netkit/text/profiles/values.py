@@ -129,6 +129,7 @@ def to_table(profile: Profile) -> dict[str, Any]:
         reconnect=tunnel.endurance.reconnect,
         retries=tunnel.endurance.retries,
         hold=_said(tunnel.endurance.hold, Endurance().hold),
+        takeover=tunnel.endurance.takeover,
         probe=_said(tunnel.endurance.probe, Endurance().probe),
         links=_links(tunnel.endurance.links),
         via=[str(each) for each in tunnel.via],
@@ -238,6 +239,7 @@ def _endurance(table: ProfileTable) -> Endurance:
         probe=default.probe if table.probe is None else float(table.probe),
         links=default.links if table.links is None else 0 if table.links == AUTO else table.links,
         spread=table.spread,
+        takeover=table.takeover,
     )
 
 

@@ -42,6 +42,7 @@ def words(profile: Profile) -> tuple[str, ...]:
         "--expose": tunnel.expose,
         "--no-reconnect": not tunnel.endurance.reconnect,
         "--spread": tunnel.endurance.spread,
+        "--takeover": tunnel.endurance.takeover,
     }
     made += [flag for flag, is_set in flags.items() if is_set]
     if tunnel.x11 is not None:
