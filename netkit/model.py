@@ -266,13 +266,15 @@ class Hop:
 class Plan:
     """What a tunnel will do, decided before anything is touched (``--dry-run`` prints it).
 
-    ``ways`` are the hops of further gateways that lead to the same place.
+    ``ways`` are the hops of further gateways that lead to the same place.  ``adapts`` lets the
+    keepalive become shorter after a drop that fits an idle timeout.
     """
 
     hops: tuple[Hop, ...]
     forwards: tuple[ForwardSpec, ...] = ()
     x11: X11Trust | None = None
     keepalive: Keepalive = field(default_factory=Keepalive)
+    adapts: bool = False
     endurance: Endurance = field(default_factory=Endurance)
     limits: Limits = field(default_factory=Limits)
     ways: tuple[tuple[Hop, ...], ...] = ()

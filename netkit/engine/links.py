@@ -15,6 +15,7 @@ from netkit.engine.branches import TRUNK, Branches, Owner
 from netkit.engine.carriers import Carrier, Carriers
 from netkit.engine.forwards import Forward, Forwards, attach
 from netkit.engine.hold import Held, Hold
+from netkit.engine.pulse import Pulse
 from netkit.engine.reach import CLOSE_TIME, Reach
 from netkit.engine.supervisor import POLL
 from netkit.errors import LinkLostError, NetkitError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from netkit.engine.listeners import Listener
     from netkit.engine.predecessors import Predecessors
     from netkit.engine.relay import Flow
-    from netkit.model import Address, ForwardSpec, Plan
+    from netkit.model import Address, ForwardSpec, Keepalive, Plan
     from netkit.plan.retries import Moment
 
 log = logging.getLogger("netkit.links")
@@ -68,7 +69,10 @@ class Links:
         self.tick: Callable[[], None] = _nothing
         self._plan = plan
         self._forwards = forwards
-        self._reach = Reach(plan, company, emit, self._prepare, self._link_ended)
+        self._pulse = Pulse(plan, emit)
+        self._reach = Reach(
+            plan, company, emit, self._prepare, self._link_ended, lambda: self._pulse.keepalive
+        )
         self._emit = emit
         self._limits = limits
         self._earlier = earlier
@@ -83,6 +87,11 @@ class Links:
         self._branches = Branches(plan.endurance.links, self._reach.name_of, plan.endurance)
 
     # --- what there is ---
+
+    @property
+    def keepalive(self) -> Keepalive:
+        """That of the links to come."""
+        return self._pulse.keepalive
 
     @property
     def gateway(self) -> str:
@@ -184,6 +193,7 @@ class Links:
             raise
         finally:
             self._reach.settled()
+        self._pulse.came(chain.link)
         self._begin()
 
     def _carry(self, number: int, chain: Chain) -> None:
@@ -325,6 +335,7 @@ class Links:
         if chain.link.is_stopping:
             return None, 0.0
         error = error or LinkLostError("the link ended")
+        self._pulse.lost(chain.link)
         with self._lock:
             if not self._is_many:
                 self._forwards.detach()

@@ -16,7 +16,7 @@ from netkit.events import Event, Notice
 if TYPE_CHECKING:
     from netkit.engine.hop_link import Company
     from netkit.engine.link import Link
-    from netkit.model import Plan
+    from netkit.model import Keepalive, Plan
 
 CLOSE_TIME: Final = 1.0
 """Seconds for each step of closing a link."""
@@ -32,11 +32,14 @@ class Reach:
         emit: Callable[[Event], None],
         prepare: Callable[[Link], None],
         ended: Callable[[Chain, NetkitError | None], None],
+        keepalive: Callable[[], Keepalive],
     ) -> None:
         """``company`` takes part in one attempt for the link of a number.
 
         ``prepare`` is shown each link before anybody may use it; ``ended`` is told of its end.
+        ``keepalive`` is that of the links to come.
         """
+        self._keepalive = keepalive
         self._ways = Ways(plan)
         self._company = company
         self._emit = emit
@@ -58,7 +61,7 @@ class Reach:
             NetkitError: what failed on the last way; nothing is left behind.
         """
         for way in self._ways.in_turn():
-            chain = Chain(way, self._company(cancelled, TRUNK), self._ended)
+            chain = self._chain(way, cancelled, TRUNK)
             with self._lock:
                 self._coming = chain
                 if self._closed:
@@ -78,8 +81,13 @@ class Reach:
     def branch(self, number: int, cancelled: threading.Event) -> Chain:
         """Connect a further link; raises as `trunk` does."""
         way = self._ways.plan_of(number)
-        chain = Chain(way, self._company(cancelled, number), self._ended)
+        chain = self._chain(way, cancelled, number)
         self._connect(chain)
+        return chain
+
+    def _chain(self, way: Plan, cancelled: threading.Event, number: int) -> Chain:
+        chain = Chain(way, self._company(cancelled, number), self._ended)
+        chain.keepalive = self._keepalive()
         return chain
 
     def _connect(self, chain: Chain) -> None:

@@ -302,7 +302,7 @@ class Tunnel:
             retry_in=None if due is None else max(due - now, 0.0),
             reconnects=supervisor.reconnects,
             seconds=now - self._since,
-            keepalive=self.plan.keepalive.interval,
+            keepalive=self._links.keepalive.interval,
             links=links,
             forwards=tuple(self._view_of(each, held) for each in self.forwards),
             flows_open=status.flows_open,

@@ -10,7 +10,7 @@ from netkit.engine import reach
 from netkit.engine.reach import Reach
 from netkit.errors import AuthenticationError, GatewayUnreachableError, LinkLostError, NetkitError
 from netkit.events import Event, Notice
-from netkit.model import Endurance, Hop, Plan
+from netkit.model import Endurance, Hop, Keepalive, Plan
 
 A, B = ((Hop(alias=name, host=name),) for name in "ab")
 
@@ -44,7 +44,9 @@ def told(monkeypatch) -> list[Event]:
 def reaching(told: list[Event], *ways: Any, **more: Any) -> Reach:
     plan = Plan(hops=A, ways=ways, endurance=Endurance(**more))
     company: Any = lambda _cancelled, number: SimpleNamespace(number=number)  # noqa: E731
-    return Reach(plan, company, told.append, lambda _link: None, lambda _chain, _error: None)
+    return Reach(
+        plan, company, told.append, lambda _link: None, lambda _chain, _error: None, Keepalive
+    )
 
 
 def trunk(made: Reach) -> Any:
