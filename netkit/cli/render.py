@@ -25,7 +25,6 @@ from netkit.model import (
     HostKeyPolicy,
     Plan,
 )
-from netkit.plan import limits
 from netkit.wire.untrusted import printable, printable_lines
 
 PROGRAM = "netkit"
@@ -195,6 +194,8 @@ def size(number: int) -> str:
 
 def plan_lines(plan: Plan) -> list[str]:
     """Return what a tunnel would do, for ``--dry-run``."""
+    from netkit.plan.limits import describe
+
     lines = ["netkit would"]
     for number, hop in enumerate(plan.hops, start=1):
         lines += _hop_lines(hop, number, len(plan.hops))
@@ -209,7 +210,7 @@ def plan_lines(plan: Plan) -> list[str]:
     )
     lines.append(f"  {_endurance(plan.endurance)}")
     lines += _links(plan)
-    lines += [f"  {clean(text)}" for text in limits.describe(plan.limits)]
+    lines += [f"  {clean(text)}" for text in describe(plan.limits)]
     lines += [f"warning: {clean(text)}" for text in plan.warnings]
     return lines
 
