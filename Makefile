@@ -66,8 +66,8 @@ bench-compare: setup ## Measure again, compare with a saved run (ARGS=FILE; else
 fuzz: venv ## Look for inputs that break the parsers and machines, FUZZ_SECONDS long
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS) $(ARGS)
 
-soak: setup ## Harm a tunnel's link for some minutes (ARGS="MINUTES --write"; 5, at most 15)
-	$(BIN)/python tests/soak.py $(ARGS)
+soak: setup ## Harm a tunnel under load and measure what it costs (ARGS="--write"; at most 15 minutes)
+	PYTHONPATH=tests $(BIN)/python -m soak $(ARGS)
 
 docs: venv ## Make docs/findings.md, the JSON Schemas and docs/performance.md from their sources
 	$(BIN)/python -m diagnostics.knowledge.book > docs/findings.md

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from netkit.errors import UsageError
 from netkit.files import at_home
@@ -30,7 +30,7 @@ from netkit.text.endpoints import parse_gateway
 from netkit.text.forwards import parse_forward
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from netkit.engine.tunnel import Tunnel
     from netkit.events import Event
@@ -88,6 +88,10 @@ def open_tunnel(
     reconnect: bool = True,
     retries: int | None = None,
     hold: float = 10.0,
+    takeover: bool = False,
+    links: int | Literal["auto"] = 1,
+    via: Sequence[str] = (),
+    spread: bool = False,
     limits: Limits | None = None,
     prompter: Prompter | None = None,
     observer: Callable[[Event], None] | None = None,
@@ -125,6 +129,10 @@ def open_tunnel(
             returns why.
         retries: attempts in a row that may fail before the tunnel ends; ``None``: no limit.
         hold: seconds that new connections wait for the link before they are reset; 0: at once.
+        takeover: end our own dead session on the gateway that still holds a remote port.
+        links: SSH connections that share the flows; ``"auto"``: as many as it takes.
+        via: further gateways that lead to the same place, for when the first fails.
+        spread: spread the links over all gateways.
         limits: connections, rates, silence, targets and clients that are allowed.
         prompter: answers questions for passwords, passphrases and host keys.
         observer: called with every event, from the tunnel's threads; must not block.
@@ -153,7 +161,15 @@ def open_tunnel(
         connect_timeout=connect_timeout,
         expose=expose,
         proxy=proxy,
-        endurance=Endurance(reconnect=reconnect, retries=retries, hold=hold),
+        endurance=Endurance(
+            reconnect=reconnect,
+            retries=retries,
+            hold=hold,
+            takeover=takeover,
+            links=0 if links == "auto" else links,
+            spread=spread,
+        ),
+        via=tuple(map(parse_gateway, via)),
         limits=limits or Limits(),
     )
     if profile is not None:
@@ -169,10 +185,9 @@ def _start(
     observer: Callable[[Event], None] | None,
 ) -> Tunnel:
     from netkit.engine.tunnel import Tunnel
-    from netkit.environment import read_environment
-    from netkit.plan import make_plan
+    from netkit.environment import plan_of
 
-    plan = make_plan(spec, read_environment(spec))
+    plan = plan_of(spec)
     tunnel = Tunnel(plan, prompter=prompter, password=password, observer=observer)
     tunnel.start()
     return tunnel

@@ -20,10 +20,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from netkit.errors import ConfigError, ResourceError, UsageError
-from netkit.model import Fix, Gateway, TunnelSpec
+from netkit.model import Fix, Gateway, Plan, TunnelSpec
+from netkit.plan import make_plan
 from netkit.plan.chain import Environment, walk
 from netkit.plan.hops import WINDOWS_AGENT
 from netkit.text.foreign.ssh_hosts import names_of
@@ -46,6 +48,30 @@ _EXPANDED = ("identityfile", "certificatefile", "identityagent", "userknownhosts
 _WINDOWS = sys.platform == "win32"
 
 _log = logging.getLogger("netkit.environment")
+
+
+def plan_of(spec: TunnelSpec) -> Plan:
+    """Return what a tunnel will do, by the configuration of this machine.
+
+    Raises:
+        UsageError, ConfigError: as `read_environment` and `netkit.plan.make_plan` do.
+    """
+    plan = make_plan(spec, read_environment(spec))
+    ways = []
+    for gateway in spec.via:
+        # what the gateway's own words say goes before -l and -p, which are for all of them
+        other = replace(
+            spec,
+            gateway=gateway,
+            user=None if gateway.user else spec.user,
+            port=None if gateway.port else spec.port,
+            via=(),
+        )
+        ways.append(make_plan(other, read_environment(other)).hops)
+    endurance = plan.endurance
+    if endurance.spread and ways and endurance.links == 1:
+        endurance = replace(endurance, links=1 + len(ways))
+    return replace(plan, ways=tuple(ways), endurance=endurance)
 
 
 def read_environment(

@@ -135,6 +135,7 @@ class Endurance:
         takeover: end our own dead session that still holds a remote port.
         probe: prove each forward by opening its target, every so many seconds; 0: never.
         links: how many SSH connections share the flows; 0: as many as it takes.
+        spread: several gateways share the links, instead of one standing in for another.
     """
 
     reconnect: bool = True
@@ -143,6 +144,7 @@ class Endurance:
     takeover: bool = False
     probe: float = 0.0
     links: int = 1
+    spread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,14 +264,20 @@ class Hop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a tunnel will do, decided before anything is touched (``--dry-run`` prints it)."""
+    """What a tunnel will do, decided before anything is touched (``--dry-run`` prints it).
+
+    ``ways`` are the hops of further gateways that lead to the same place.  ``adapts`` lets the
+    keepalive become shorter after a drop that fits an idle timeout.
+    """
 
     hops: tuple[Hop, ...]
     forwards: tuple[ForwardSpec, ...] = ()
     x11: X11Trust | None = None
     keepalive: Keepalive = field(default_factory=Keepalive)
+    adapts: bool = False
     endurance: Endurance = field(default_factory=Endurance)
     limits: Limits = field(default_factory=Limits)
+    ways: tuple[tuple[Hop, ...], ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from netkit.cli import options
+from netkit.cli import lasting, options
 from netkit.cli.detaching import detach, detach_option, second
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
@@ -46,8 +46,8 @@ lost, 5 host key refused, 6 login failed, 7 local bind failed, 8 remote forward 
 @options.gateway_options
 @options.forward_options
 @options.x11_options
-@options.endurance_options
-@options.limit_options
+@lasting.endurance_options
+@lasting.limit_options
 @observe_options
 @detach_option
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
@@ -77,6 +77,8 @@ def command(ctx: click.Context, /, gateway: str | None, **values: Any) -> int:
         log_json=values["log_format"] == "json",
     )
     ctx.meta[META_OUTPUT] = output
+    if gateway is None and values["via"]:
+        gateway, _, values["via"] = values["via"].partition(",")
     forwards = options.forwards_of(ctx)
     wish = profiles.wish(gateway, forwards, values, default=True)
     if wish is None:

@@ -42,7 +42,12 @@ def automatic(plan: Plan, known: Timeout | None, *, counted: bool) -> Plan:
         interval = known.interval
         count = count if counted else max(count, count_for(interval))
         text = f"a keepalive is sent every {interval:g} s: {_measured(known)}"
-    return replace(plan, keepalive=Keepalive(interval, count), warnings=(*plan.warnings, text))
+    return replace(
+        plan,
+        keepalive=Keepalive(interval, count),
+        adapts=True,
+        warnings=(*plan.warnings, text),
+    )
 
 
 def settled(spec: TunnelSpec, services: Services, *, counted: bool) -> TunnelSpec:

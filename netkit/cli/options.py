@@ -158,7 +158,7 @@ password_option = click.option(
 
 def forward_options(function: F) -> F:
     """Add the options that say what to forward."""
-    return _all(
+    return all_of(
         click.option("--bind", multiple=True, metavar="ADDR:PORT", help="Listen here…"),
         click.option(
             "--to",
@@ -181,116 +181,9 @@ def forward_options(function: F) -> F:
     )(function)
 
 
-def endurance_options(function: F) -> F:
-    """Add the options about what becomes of a tunnel whose link is lost."""
-    return _all(
-        click.option(
-            "--reconnect/--no-reconnect",
-            default=None,
-            help="Make a link that is lost again, or end with it (default: again).",
-        ),
-        click.option(
-            "--retries",
-            type=click.IntRange(0),
-            metavar="N",
-            help="Attempts in a row that may fail before it ends (default: no limit).",
-        ),
-        click.option(
-            "--hold",
-            type=Seconds(0, 3600),
-            help="How long new connections wait for the link; 0: not at all. (default 10)",
-        ),
-        click.option(
-            "--probe",
-            type=Seconds(0, 86400),
-            help="Prove each -L forward by connecting to its target, so often; 0: never.",
-        ),
-    )(function)
-
-
-def endurance(values: dict[str, Any], saved: Endurance) -> Endurance:
-    """Return what `endurance_options` collected, and for the rest what is ``saved``."""
-    said = {name: values.get(name) for name in ("reconnect", "retries", "hold", "probe")}
-    return replace(saved, **{name: value for name, value in said.items() if value is not None})
-
-
-class Size(click.ParamType[int]):
-    """Bytes, or bytes per second: ``4096``, ``512k``, ``10M``; 0 for no limit."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number of bytes."""
-        from netkit.text.limits import parse_size
-
-        if value == "0" or isinstance(value, int):
-            return int(value)
-        try:
-            return parse_size(value)
-        except UsageError as error:
-            self.fail(f"{error.summary}: {error.cause}", param, ctx)
-
-
-def limit_options(function: F) -> F:
-    """Add the options about what a tunnel allows."""
-    return _all(
-        click.option(
-            "--max-flows",
-            type=click.IntRange(0),
-            metavar="N",
-            help="Connections at once per forward.",
-        ),
-        click.option(
-            "--limit-rate",
-            type=Size(),
-            help="Bytes per second, per forward and direction: 512k, 10M.",
-        ),
-        click.option(
-            "--idle-timeout",
-            type=Seconds(0, 30 * 86400),
-            help="Reset connections that carried no byte in either direction for so long.",
-        ),
-        click.option(
-            "--window-budget",
-            type=Size(),
-            help="Bytes of receive window for all connections together.",
-        ),
-        click.option(
-            "--allow-target",
-            multiple=True,
-            metavar="HOST:PORT",
-            help="What clients of -D may reach: names with *, networks, ports a-b, *. Repeatable.",
-        ),
-        click.option(
-            "--allow-source",
-            multiple=True,
-            metavar="NETWORK",
-            help="Who may connect to a bind that other machines reach. Repeatable.",
-        ),
-    )(function)
-
-
-_LIMITS = {
-    "flows": "max_flows",
-    "rate": "limit_rate",
-    "idle": "idle_timeout",
-    "window": "window_budget",
-    "targets": "allow_target",
-    "sources": "allow_source",
-}
-
-
-def limits(values: dict[str, Any], saved: Limits) -> Limits:
-    """Return what `limit_options` collected, and for the rest what is ``saved``."""
-    said = {name: values.get(option) for name, option in _LIMITS.items()}
-    return replace(
-        saved, **{name: value for name, value in said.items() if value is not None and value != ()}
-    )
-
-
 def x11_options(function: F) -> F:
     """Add the options that lend the display here; the last one counts."""
-    return _all(
+    return all_of(
         click.option(
             "-X",
             "x11",
@@ -309,7 +202,7 @@ def x11_options(function: F) -> F:
 def gateway_options(function: F) -> F:
     """Add the options that say how to reach a gateway and log in; most are ssh's own."""
     path = click.Path(path_type=Path)
-    return _all(
+    return all_of(
         click.argument("gateway", required=False, shell_complete=_complete_gateway),
         click.option("-J", "jump", metavar="GATEWAY,…", help="Go through these first."),
         click.option("-l", "user", metavar="USER", help="Login name."),
@@ -352,7 +245,7 @@ def gateway_options(function: F) -> F:
     )(function)
 
 
-def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+def all_of(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     def apply(function: F) -> F:
         for decorator in reversed(decorators):
             function = decorator(function)
@@ -371,13 +264,14 @@ def tunnel_spec(
     Raises:
         UsageError: the gateway or a jump is malformed.
     """
+    from netkit.cli import lasting
     from netkit.text.endpoints import parse_gateway
 
     policy = values["host_key"]
     try:
         parsed = parse_gateway(gateway)
     except UsageError as error:
-        raise _about(gateway, error) from None
+        raise about(gateway, error) from None
     return TunnelSpec(
         gateway=parsed,
         forwards=tuple(forwards),
@@ -395,8 +289,9 @@ def tunnel_spec(
         expose=values["expose"],
         x11=X11Trust(values["x11"]) if values.get("x11") else None,
         proxy=values["proxy"],
-        endurance=endurance(values, Endurance()),
-        limits=limits(values, Limits()),
+        endurance=lasting.endurance(values, Endurance()),
+        limits=lasting.limits(values, Limits()),
+        via=lasting.via(values.get("via")),
     )
 
 
@@ -410,10 +305,10 @@ def _jumps(text: str | None) -> tuple[Gateway, ...] | None:
     try:
         return tuple(parse_gateway(part.strip()) for part in text.split(","))
     except UsageError as error:
-        raise _about(f"-J {text}", error) from None
+        raise about(f"-J {text}", error) from None
 
 
-def _about(shown: str, error: UsageError) -> UsageError:
+def about(shown: str, error: UsageError) -> UsageError:
     """Name the argument in an error about a part of it."""
     if shown in error.summary:
         return error

@@ -25,7 +25,6 @@ from netkit.model import (
     HostKeyPolicy,
     Plan,
 )
-from netkit.plan import limits
 from netkit.wire.untrusted import printable, printable_lines
 
 PROGRAM = "netkit"
@@ -195,6 +194,8 @@ def size(number: int) -> str:
 
 def plan_lines(plan: Plan) -> list[str]:
     """Return what a tunnel would do, for ``--dry-run``."""
+    from netkit.plan.limits import describe
+
     lines = ["netkit would"]
     for number, hop in enumerate(plan.hops, start=1):
         lines += _hop_lines(hop, number, len(plan.hops))
@@ -208,8 +209,21 @@ def plan_lines(plan: Plan) -> list[str]:
         else "  never ask whether the gateway is still there (keepalive is off)"
     )
     lines.append(f"  {_endurance(plan.endurance)}")
-    lines += [f"  {clean(text)}" for text in limits.describe(plan.limits)]
+    lines += _links(plan)
+    lines += [f"  {clean(text)}" for text in describe(plan.limits)]
     lines += [f"warning: {clean(text)}" for text in plan.warnings]
+    return lines
+
+
+def _links(plan: Plan) -> list[str]:
+    lines = []
+    if plan.ways:
+        others = ", ".join(clean(hops[-1].alias) for hops in plan.ways)
+        how = "spread the links over" if plan.endurance.spread else "where that fails, go through"
+        lines.append(f"  {how} {others}")
+    if plan.endurance.links != 1:
+        number = plan.endurance.links or "as many as it takes"
+        lines.append(f"  share the flows among several links: {number}")
     return lines
 
 

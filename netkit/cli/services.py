@@ -99,10 +99,9 @@ class MachineMaker(Protocol):
 
 
 def _plan(spec: TunnelSpec) -> Plan:
-    from netkit.environment import read_environment
-    from netkit.plan import make_plan
+    from netkit.environment import plan_of
 
-    return make_plan(spec, read_environment(spec))
+    return plan_of(spec)
 
 
 def _tunnel(

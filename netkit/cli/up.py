@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netkit.cli import options
+from netkit.cli import lasting, options
 from netkit.cli.detaching import Detacher, detach, detach_option, second
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
@@ -169,8 +169,8 @@ class UpJob:
 @click.command("up", short_help="Start saved tunnels.", epilog=_EPILOG)
 @click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=complete_name)
 @options.password_option
-@options.endurance_options
-@options.limit_options
+@lasting.endurance_options
+@lasting.limit_options
 @observe_options
 @detach_option
 @click.option("--expose", is_flag=True, help="Allow --metrics where other machines can connect.")
@@ -326,8 +326,9 @@ def _request(profile: Profile, values: dict[str, Any]) -> Request:
     return Request(
         spec=replace(
             profile.tunnel,
-            endurance=options.endurance(values, profile.tunnel.endurance),
-            limits=options.limits(values, profile.tunnel.limits),
+            endurance=lasting.endurance(values, profile.tunnel.endurance),
+            limits=lasting.limits(values, profile.tunnel.limits),
+            via=lasting.via(values["via"]) or profile.tunnel.via,
         ),
         auto_keepalive=profile.keepalive_auto,
         counted=profile.tunnel.keepalive is not None,

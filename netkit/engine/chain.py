@@ -22,6 +22,7 @@ class Chain:
     """What leads to the gateway, from `connect` to `close`; it is connected once.
 
     Attributes:
+        keepalive: of the last link; may be changed before `connect`.
         remotes: the remote forwards of the last link, once it was asked for any.
         has_ended: whether the last link is over; a moment before its own `has_ended`.
         on_ended: called once with the last link's error, in that link's thread.
@@ -32,6 +33,7 @@ class Chain:
     ) -> None:
         self.remotes: RemoteForwards | None = None
         self.has_ended = False
+        self.keepalive = plan.keepalive
         self._plan = plan
         self._company = company
         self._on_ended = on_ended
@@ -57,7 +59,7 @@ class Chain:
                 prepare(entry.link)
             # After this the end is told of; what ended before shows at the next question.
             entry.link.start_keepalive(
-                self._plan.keepalive if number == len(hops) else Keepalive(interval=0)
+                self.keepalive if number == len(hops) else Keepalive(interval=0)
             )
             self._company.emit(entry.up(number, len(hops)))
 

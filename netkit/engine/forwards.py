@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from netkit.engine import listeners
 from netkit.engine.acceptors import acceptor
+from netkit.engine.predecessors import holder_of
 from netkit.engine.remote import RemoteForwards
 from netkit.errors import LinkLostError, NetkitError, RemoteForwardError
 from netkit.events import Event, ForwardBound, Health, HealthChanged, Notice
@@ -57,6 +58,7 @@ class _Late:
     spec: ForwardSpec
     backoff: Backoff
     due: float
+    asked: bool = False
 
 
 class Forwards:
@@ -73,7 +75,7 @@ class Forwards:
         x11: Lending | None,
         random: Callable[[], float],
         admission: Callable[[ForwardSpec], Admit | None] | None = None,
-        takeover: Callable[[Link, RemoteForwardError], bool] | None = None,
+        takeover: Callable[[Link], bool] | None = None,
     ) -> None:
         """``admission`` says who is asked about the connections of a forward; None: nobody.
 
@@ -192,8 +194,8 @@ class Forwards:
         try:
             entry = self._request(remotes, forward.spec, port)
         except RemoteForwardError as error:
-            self.set_health(forward.spec, Health.REFUSED, held_text(had))
             if not told:
+                self.set_health(forward.spec, Health.REFUSED, held_text(had))
                 self._emit(
                     Notice(code="remote-port-held", text=f"{error.summary}: {held_text(had)}")
                 )
@@ -209,8 +211,8 @@ class Forwards:
     def _request(self, remotes: RemoteForwards, spec: ForwardSpec, port: int) -> RemoteListener:
         try:
             return remotes.request(spec, accept=self._accept(spec), port=port)
-        except RemoteForwardError as error:
-            if self._takeover is None or not self._takeover(remotes.link, error):
+        except RemoteForwardError:
+            if self._takeover is None or not self._takeover(remotes.link):
                 raise
         return remotes.request(spec, accept=self._accept(spec), port=port)
 
@@ -227,9 +229,21 @@ class Forwards:
             if found is None or self._ask_again(remotes, found, told=True):
                 self._late.pop(id(late.spec), None)
             else:
+                self._name_holder(remotes, found, late)
                 late.due = time.monotonic() + late.backoff.next()
         dues = [late.due for late in self._late.values()]
         return max(min(dues) - time.monotonic(), 0.01) if dues else None
+
+    def _name_holder(self, remotes: RemoteForwards, forward: Forward, late: _Late) -> None:
+        """Say once which program holds the port, where the gateway lets us see."""
+        if late.asked:
+            return
+        late.asked = True
+        holder = holder_of(remotes.link, forward.address)
+        if holder:
+            text = f"{forward.address} is held by {holder} there: {held_text(forward.address)}"
+            self.set_health(forward.spec, Health.REFUSED, text)
+            self._emit(Notice(code="remote-port-holder", text=text))
 
     # --- what there is ---
 
@@ -304,9 +318,14 @@ class Forwards:
             if each.spec.kind is not ForwardKind.REMOTE:
                 self.set_health(each.spec, Health.UNVERIFIED)
 
-    def set_all(self, health: Health, reason: str = "") -> None:
-        """The same for all that the gateway has not refused; ``down`` is for those as well."""
+    def set_all(self, health: Health, reason: str = "", *, remote_alone: bool = False) -> None:
+        """The same for all that the gateway has not refused; ``down`` is for those as well.
+
+        ``remote_alone``: other links carry what comes here.
+        """
         for each in self.all:
+            if remote_alone and each.spec.kind is not ForwardKind.REMOTE:
+                continue
             if health is Health.DOWN or id(each.spec) not in self._late:
                 self.set_health(each.spec, health, reason)
 

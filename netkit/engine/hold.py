@@ -58,8 +58,12 @@ class Hold:
         exhausted: Callable[[str], None] | None = None,
         tick: Callable[[], None] | None = None,
         every: float = 5.0,
+        give: Callable[[Held], bool] | None = None,
     ) -> None:
         """Let connections wait ``limit`` seconds; with 0 they are reset at once.
+
+        ``give`` may find a link for each; it returns whether it did.  With it a `Hold` is the
+        reception of a tunnel with several links, and lives as long as that.
 
         ``exhausted`` is told when descriptors have run out; ``tick`` is called ``every`` so many
         seconds.
@@ -69,6 +73,7 @@ class Hold:
         self._exhausted = exhausted
         self._tick = tick
         self._every = every
+        self._give = give
         self._loop = Loop()
         self._held: dict[int, tuple[Held, Timer]] = {}
         self._listeners: list[Listener] = []
@@ -91,6 +96,14 @@ class Hold:
     def remove(self, listener: Listener) -> None:
         """Accept no more for one of them, and reset what waits for it."""
         self._call(lambda: self._drop(listener))
+
+    def put(self, held: Held) -> None:
+        """Take what was rescued from a link; any thread."""
+        self._loop.post(lambda: self._take(held))
+
+    def serve(self) -> None:
+        """There may be a link for what waits; any thread."""
+        self._loop.post(self._serve)
 
     @property
     def is_occupied(self) -> bool:
@@ -126,6 +139,10 @@ class Hold:
         """End; what waits is reset.  Idempotent."""
         for held in self.hand_over():
             held.drop()
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Run ``work`` in its thread, unless it is over; any other thread."""
+        self._call(work)
 
     def _call(self, work: Callable[[], None]) -> None:
         if threading.current_thread() is self._thread:
@@ -178,7 +195,20 @@ class Hold:
             if held.forward is listener.forward:
                 self._forget(held)
 
+    def _serve(self) -> None:
+        for held, timer in list(self._held.values()):
+            fd = held.sock.fileno()
+            # Before another thread may have it: it is watched in one loop at a time.
+            self._loop.remove(fd)
+            if self._give is not None and self._give(held):
+                timer.cancel()
+                del self._held[fd]
+            else:
+                self._watch(fd, held)
+
     def _take(self, held: Held) -> None:
+        if self._give is not None and self._give(held):
+            return
         if self._limit <= 0 or len(self._held) >= MOST:
             held.drop()
             return
@@ -186,9 +216,12 @@ class Hold:
         left = max(held.since + self._limit - time.monotonic(), 0.0)
         timer = self._loop.call_later(left, lambda: self._forget(held))
         self._held[fd] = (held, timer)
+        self._watch(fd, held)
+        self.came()
+
+    def _watch(self, fd: int, held: Held) -> None:
         # Only its end is of interest; a FIN alone is none, for such a client may still listen.
         self._loop.add(fd, 0, lambda events: self._reported(held, events))
-        self.came()
 
     def _reported(self, held: Held, events: int) -> None:
         if events & (ERROR | HANGUP):

@@ -10,6 +10,7 @@ from netkit.model import Keepalive
 
 if TYPE_CHECKING:
     from netkit.engine.link import Link
+    from netkit.engine.loop import Timer
 
 REQUEST = "keepalive@openssh.com"
 """Every server answers it: with success, or with failure because it does not know it."""
@@ -27,10 +28,17 @@ class KeepaliveClock:
 
     The peer is asked at every interval without a byte and is dead after ``count`` of them; with a
     count of 1 it is asked at half time.
+
+    Attributes:
+        silence: seconds that nothing had come before the question that is not answered yet; 0
+            where there is none.
+        survived: the longest such silence after which the peer answered; seconds.
     """
 
     def __init__(self, link: Link) -> None:
+        self.silence = self.survived = 0.0
         self._link = link
+        self._timer: Timer | None = None
         self._keepalive = Keepalive(interval=0)
         self._asked = 0
         self._is_stale = False
@@ -40,6 +48,13 @@ class KeepaliveClock:
         self._keepalive = keepalive
         self.ask(SAMPLES)
         if keepalive.interval > 0:
+            self._schedule(self._first())
+
+    def change(self, keepalive: Keepalive) -> None:
+        """Go on with other times."""
+        self._keepalive = keepalive
+        if self._timer is not None:
+            self._timer.cancel()
             self._schedule(self._first())
 
     def _first(self) -> float:
@@ -84,7 +99,7 @@ class KeepaliveClock:
                 self._link.on_stale(overdue)
 
     def _schedule(self, delay: float) -> None:
-        self._link.loop.call_later(delay, self._tick)
+        self._timer = self._link.loop.call_later(delay, self._tick)
 
     def _tick(self) -> None:
         keepalive, link = self._keepalive, self._link
@@ -100,9 +115,12 @@ class KeepaliveClock:
             )
         step = self._first()
         if silent < step:
-            self._asked = 0
+            self.survived = max(self.survived, self.silence)
+            self._asked, self.silence = 0, 0.0
             self._schedule(step - silent)
             return
+        if not self._asked:
+            self.silence = silent
         self.ask()
         self._asked += 1
         asked = link.loop.now

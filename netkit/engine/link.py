@@ -80,6 +80,7 @@ class Link:
         numbers: those of the flows to come; links that serve one tunnel share them.
         rescue: asked, when the link is lost, about each flow that waits for its channel; returns
             whether it took the local side over, which nobody has read from.
+        keepalive: the clock that notices a dead peer.
         limits: what limits the flows of forwards; None where nothing does.
         on_stale: called with whether answers of the peer are overdue, whenever that changes.
     """
@@ -122,7 +123,7 @@ class Link:
         self._stopping = False
         self._ended = threading.Event()
         self._end_lock = threading.Lock()
-        self._keepalive = KeepaliveClock(self)
+        self.keepalive = KeepaliveClock(self)
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.Data: self._data,
             m.ExtendedData: self._extended_data,
@@ -378,11 +379,11 @@ class Link:
 
     def start_keepalive(self, keepalive: Keepalive) -> None:
         """Measure the round trip and watch that the peer lives; any thread, once logged in."""
-        self.loop.post(lambda: self._keepalive.start(keepalive))
+        self.loop.post(lambda: self.keepalive.start(keepalive))
 
     def prove_alive(self, limit: float) -> None:
         """End the link unless the peer shows within ``limit`` seconds that it lives; any thread."""
-        self.loop.post(lambda: self._keepalive.prove(limit))
+        self.loop.post(lambda: self.keepalive.prove(limit))
 
     def ask(self, kind: str, data: bytes, reply: Callable[[bool, bytes], None]) -> None:
         """Make a global request; ``reply(ok, data)`` is called when its turn comes."""

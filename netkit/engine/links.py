@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import threading
 import time
@@ -12,25 +11,28 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from netkit.engine import probing
-from netkit.engine.chain import Chain
+from netkit.engine.branches import TRUNK, Branches, Owner
+from netkit.engine.carriers import Carrier, Carriers
 from netkit.engine.forwards import Forward, Forwards, attach
 from netkit.engine.hold import Held, Hold
+from netkit.engine.pulse import Pulse
+from netkit.engine.reach import CLOSE_TIME, Reach
 from netkit.engine.supervisor import POLL
 from netkit.errors import LinkLostError, NetkitError
 from netkit.events import Event, Health, LinkDown, Notice
 
 if TYPE_CHECKING:
+    from netkit.engine.chain import Chain
     from netkit.engine.hop_link import Company
     from netkit.engine.limits import TunnelLimits
     from netkit.engine.link import Link
     from netkit.engine.listeners import Listener
+    from netkit.engine.predecessors import Predecessors
     from netkit.engine.relay import Flow
-    from netkit.model import Address, ForwardSpec, Plan
+    from netkit.model import Address, ForwardSpec, Keepalive, Plan
+    from netkit.plan.retries import Moment
 
 log = logging.getLogger("netkit.links")
-
-CLOSE_TIME: Final = 1.0
-"""Seconds for each step of closing a link that is lost."""
 
 PROBE_TIME: Final = 5.0
 """Seconds that a target has to answer when a forward is proved."""
@@ -51,11 +53,15 @@ class Links:
         self,
         plan: Plan,
         forwards: Forwards,
-        company: Callable[[threading.Event], Company],
+        company: Callable[[threading.Event, int], Company],
         emit: Callable[[Event], None],
         limits: TunnelLimits,
+        earlier: Predecessors | None = None,
     ) -> None:
-        """``company`` takes part in one attempt, which the event given to it ends."""
+        """``company`` takes part in one attempt, which the event given to it ends.
+
+        Its number is that of the link.
+        """
         self.chain: Chain | None = None
         self.hold: Hold | None = None
         self.since = 0.0
@@ -63,18 +69,29 @@ class Links:
         self.tick: Callable[[], None] = _nothing
         self._plan = plan
         self._forwards = forwards
-        self._company = company
+        self._pulse = Pulse(plan, emit)
+        self._reach = Reach(
+            plan, company, emit, self._prepare, self._link_ended, lambda: self._pulse.keepalive
+        )
         self._emit = emit
         self._limits = limits
-        self._coming: Chain | None = None
+        self._earlier = earlier
+        self._noted: Chain | None = None
         self._closed = False
         self._lock = threading.RLock()
-        self._numbers = itertools.count(1)
         self._rescued: deque[Held] = deque()
         self._up = threading.Event()
         self._probe_due = 0.0
+        self._is_many = plan.endurance.links != 1
+        self._carriers = Carriers(together=plan.endurance.links == 0)
+        self._branches = Branches(plan.endurance.links, self._reach.name_of, plan.endurance)
 
     # --- what there is ---
+
+    @property
+    def keepalive(self) -> Keepalive:
+        """That of the links to come."""
+        return self._pulse.keepalive
 
     @property
     def gateway(self) -> str:
@@ -102,6 +119,13 @@ class Links:
         """Why the present link ended."""
         return self.chain.link.error if self.chain is not None else None
 
+    def links(self) -> tuple[tuple[int, Chain, float], ...]:
+        """Return all links: their number, and since when they are up (`time.monotonic`)."""
+        chain = self.chain
+        first = ((TRUNK, chain, self.since),) if chain is not None and not chain.is_empty else ()
+        more = (each for each in self._carriers.all() if each.number != TRUNK)
+        return (*first, *((each.number, each.chain, each.since) for each in more))
+
     def held(self) -> dict[int, int]:
         """Return how many connections wait, by `id` of the forward."""
         hold = self.hold
@@ -111,7 +135,10 @@ class Links:
         """Return the link, once there is one within ``timeout`` seconds."""
         self._up.wait(timeout)
         chain = self.chain
-        return chain.link if chain is not None and self._up.is_set() else None
+        if chain is not None and self._up.is_set():
+            return chain.link
+        others = self._carriers.all()
+        return others[0].link if others else None
 
     # --- up ---
 
@@ -121,20 +148,35 @@ class Links:
         Raises:
             NetkitError: what failed; `close` cleans up.
         """
-        plan = self._plan
-        chain = self._make(cancelled)
-        chain.connect(self._numbers, self._prepare)
-        self.chain = chain
-        chain.remotes = self._forwards.arm(chain.link, plan.forwards, check)
+        chain = self.chain = self._reach.trunk(cancelled)
+        chain.remotes = self._forwards.arm(chain.link, self._plan.forwards, check)
 
     def accept(self) -> None:
         """Accept over the first link; raises what is in the way."""
         chain = self.chain
         assert chain is not None
         self._forwards.listen()
-        chain.link.run(lambda: self._forwards.attach(chain.link))
+        if self._is_many:
+            self._begin_hold([])
+            self._carry(TRUNK, chain)
+        else:
+            chain.link.run(lambda: self._forwards.attach(chain.link))
         self._forwards.settle(self._plan.forwards, chain.remotes)
         self._begin()
+
+    def branch(self, look: Callable[[], Moment], random: Callable[[], float]) -> None:
+        """Make the further links, if there are to be any; the first is up."""
+        if not self._is_many:
+            return
+        owner = Owner(
+            make=self._reach.branch,
+            up=self._carry,
+            loads=self._carriers.loads,
+            emit=self._emit,
+            look=look,
+            random=random,
+        )
+        self._branches.start(owner)
 
     def connect(self, cancelled: threading.Event) -> None:
         """Make a later link, and let everything go over it.
@@ -142,25 +184,32 @@ class Links:
         Raises:
             NetkitError: what failed; what waited still waits.
         """
-        chain = self._make(cancelled)
+        chain = self._reach.trunk(cancelled)
         try:
-            chain.connect(self._numbers, self._prepare)
             chain.remotes = self._forwards.arm_again(chain.link)
             self._take_over(chain)
         except BaseException:
             chain.close(CLOSE_TIME)
             raise
         finally:
-            self._coming = None
+            self._reach.settled()
+        self._pulse.came(chain.link)
         self._begin()
 
-    def _make(self, cancelled: threading.Event) -> Chain:
-        chain = Chain(self._plan, self._company(cancelled), self._link_ended)
-        with self._lock:
-            self._coming = chain
-            if self._closed:
-                raise LinkLostError("the tunnel was stopped", code="stopped")
-        return chain
+    def _carry(self, number: int, chain: Chain) -> None:
+        """Let flows go over a link that is up."""
+        self._carriers.add(Carrier(number, chain))
+        if chain.has_ended:
+            self._carriers.remove(chain)
+        if self.hold is not None:
+            self.hold.serve()
+
+    def _give(self, held: Held) -> bool:
+        """In the thread of the reception."""
+        if not self._carriers.give(held):
+            return False
+        self._branches.consider(self._carriers.loads())
+        return True
 
     def _prepare(self, link: Link) -> None:
         link.rescue = self._rescue
@@ -171,6 +220,10 @@ class Links:
         with self._lock:
             if self._closed:
                 raise LinkLostError("the tunnel was stopped", code="stopped")
+            if self._is_many:
+                self.chain = chain
+                self._carry(TRUNK, chain)
+                return
             hold, self.hold = self.hold, None
             held = hold.hand_over() if hold is not None else []
             try:
@@ -207,9 +260,8 @@ class Links:
             LinkLostError: there is no link.
             RemoteForwardError: the gateway refused.
         """
-        link = self.wait_up(0)
         remotes = self.chain.remotes if self.chain is not None else None
-        if link is None or remotes is None:
+        if not self.is_up or remotes is None:
             raise LinkLostError(
                 "there is no link to the gateway at the moment", code="link-lost", retryable=True
             )
@@ -219,16 +271,18 @@ class Links:
     def remove(self, forward: Forward) -> None:
         """End a forward, its flows too."""
         with self._lock:
-            listener = self._forwards.drop(forward)
+            listener = bound = self._forwards.drop(forward)
             chain, hold = self.chain, self.hold
             if listener is not None and hold is not None:
                 hold.remove(listener)
-            elif chain is not None:
-                with contextlib.suppress(NetkitError):
-                    chain.link.run(lambda: _end_flows(chain.link, forward.spec, listener))
-            if listener is not None:
-                listener.detach()
-                listener.close()
+                listener = None if self._is_many else listener
+            for _, each, _ in self.links():
+                if not each.has_ended:
+                    with contextlib.suppress(NetkitError):
+                        _end_flows_of(each.link, forward.spec, listener)
+            if bound is not None:
+                bound.detach()
+                bound.close()
         remotes = chain.remotes if chain is not None else None
         for entry in list(remotes.table) if remotes is not None else ():
             if remotes is not None and entry.forward is forward.spec:
@@ -239,9 +293,16 @@ class Links:
 
     def _link_ended(self, chain: Chain, _error: NetkitError | None) -> None:
         """In the thread of the link that ended."""
+        left = self._carriers.remove(chain)
+        hold = self.hold
+        if hold is not None:
+            for held in left:
+                hold.put(held)
         if chain is self.chain:
             self._up.clear()
             self.changed()
+        else:
+            self._branches.ended(chain)
 
     def _rescue(self, flow: Flow) -> bool:
         """Keep the local side of a flow that had no channel yet; in the link's thread."""
@@ -254,7 +315,11 @@ class Links:
             peer = flow.sock.getpeername()
         except OSError:
             return False
-        self._rescued.append(Held(forward, flow.release(), peer))
+        hold, held = self.hold, Held(forward, flow.release(), peer)
+        if self._is_many and hold is not None:
+            hold.put(held)
+        else:
+            self._rescued.append(held)
         return True
 
     def lost(self) -> tuple[NetkitError | None, float]:
@@ -270,13 +335,15 @@ class Links:
         if chain.link.is_stopping:
             return None, 0.0
         error = error or LinkLostError("the link ended")
+        self._pulse.lost(chain.link)
         with self._lock:
-            self._forwards.detach()
-            if self._plan.endurance.reconnect and not self._closed:
-                self._begin_hold([])
+            if not self._is_many:
+                self._forwards.detach()
+                if self._plan.endurance.reconnect and not self._closed:
+                    self._begin_hold([])
         if self._plan.endurance.reconnect:
             self._emit(LinkDown(gateway=self.gateway, code=error.code, reason=error.summary))
-        self._forwards.set_all(Health.DOWN, error.summary)
+        self._forwards.set_all(Health.DOWN, error.summary, remote_alone=len(self._carriers) > 0)
         chain.close(CLOSE_TIME)
         return error, time.monotonic() - self.since
 
@@ -289,15 +356,27 @@ class Links:
             exhausted=lambda text: self._emit(Notice(code="out-of-descriptors", text=text)),
             tick=self.tick,
             every=POLL,
+            give=self._give if self._is_many else None,
         )
         self.hold.start(self._forwards.listeners, held)
+
+    def stop_accepting(self, work: Callable[[], None]) -> None:
+        """Run ``work``, which closes the listeners, in the thread that accepts.
+
+        Raises:
+            NetkitError: the link has ended.
+        """
+        chain, hold = self.chain, self.hold
+        if self._is_many and hold is not None:
+            hold.call(work)
+        elif chain is not None:
+            chain.link.run(work)
 
     def close(self, limit: float) -> None:
         """End everything; each step takes at most ``limit`` seconds.  Idempotent."""
         self._closed = True
-        coming = self._coming
-        if coming is not None:
-            coming.close(limit)
+        self._branches.close(limit)
+        self._reach.close(limit)
         with self._lock:
             chain, hold = self.chain, self.hold
             self.hold = None
@@ -316,6 +395,10 @@ class Links:
         else:
             self._forwards.set_all(Health.UNVERIFIED)
 
+    def kick(self) -> None:
+        """Have the further links try now, or prove themselves."""
+        self._branches.kick()
+
     def prove(self, limit: float) -> None:
         """Have the link show within ``limit`` seconds that it lives."""
         if self.chain is not None:
@@ -327,6 +410,9 @@ class Links:
         if chain is None or chain.remotes is None:
             return None
         due: list[float] = []
+        if self._earlier is not None and chain is not self._noted and chain.remotes.table:
+            self._noted = chain
+            self._earlier.note(chain.link)
         with contextlib.suppress(NetkitError):  # the link is lost, which shows by itself
             again = self._forwards.retry(chain.remotes)
             due += [again] if again is not None else []
@@ -346,6 +432,10 @@ class Links:
                 health, reason = probing.prove(link, forward.spec, PROBE_TIME)
                 if health is not Health.UNVERIFIED:
                     self._forwards.set_health(forward.spec, health, reason)
+
+
+def _end_flows_of(link: Link, spec: ForwardSpec, listener: Listener | None) -> None:
+    link.run(lambda: _end_flows(link, spec, listener))
 
 
 def _end_flows(link: Link, spec: ForwardSpec, listener: Listener | None) -> None:

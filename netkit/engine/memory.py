@@ -40,6 +40,10 @@ class Memory:
             self._kept[prompt] = answer
         return answer
 
+    def recall(self, prompt: str) -> str | None:
+        """Return what was answered to a question; any thread."""
+        return self._kept.get(prompt)
+
     def answer(self, prompt: str) -> str | None:
         """Ask with echo."""
         return self._prompter.answer(prompt)
@@ -51,6 +55,27 @@ class Memory:
     def trust_host_key(self, question: HostKeyQuestion) -> bool:
         """Ask about an unknown host key."""
         return self._prompter.trust_host_key(question)
+
+
+class Remembered:
+    """Gives the answers of a `Memory` and asks nobody: for links that no person waits for."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def secret(self, prompt: str) -> str | None:
+        """Return what was answered before."""
+        return self._memory.recall(prompt)
+
+    def answer(self, _prompt: str) -> None:
+        """Nobody is asked."""
+
+    def show(self, text: str) -> None:
+        """Nobody looks."""
+
+    def trust_host_key(self, _question: HostKeyQuestion) -> bool:
+        """Nobody is asked; a key that was trusted is known."""
+        return False
 
 
 def is_lasting(prompt: str) -> bool:

@@ -18,14 +18,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from netkit.engine import route
+from netkit.engine.branches import TRUNK, heard_of_branches
 from netkit.engine.forwards import Forward, Forwards, Lending
 from netkit.engine.hop_link import OPEN_TIME, Company
 from netkit.engine.limits import TunnelLimits
 from netkit.engine.links import Links
-from netkit.engine.memory import Memory
+from netkit.engine.memory import Memory, Remembered
 from netkit.engine.open_socket import open_socket
+from netkit.engine.predecessors import Predecessors
 from netkit.engine.supervisor import Supervisor
-from netkit.engine.views import FlowWatch, link_view
+from netkit.engine.views import FlowWatch, look
 from netkit.errors import LinkLostError, LocalProtocolError, NetkitError, UsageError
 from netkit.events import (
     Event,
@@ -45,7 +47,7 @@ from netkit.plan.retries import Moment
 from netkit.text.endpoints import check_host, parse_port
 
 if TYPE_CHECKING:
-    from netkit.engine.relay import Flow
+    from netkit.engine.link import Link
     from netkit.prompt import Prompter
 
 __all__ = ["Forward", "Lending", "Tunnel"]
@@ -91,8 +93,15 @@ class Tunnel:
         self._status_lock = threading.Lock()
         self._told: set[tuple[str, str]] = set()
         limits = TunnelLimits(plan.limits, self._limited)
-        self._forwards = Forwards(self._emit, x11, random.random, limits.admission)
-        self._links = Links(plan, self._forwards, self._company, self._emit, limits)
+        self.earlier = earlier = Predecessors(self._emit) if plan.endurance.takeover else None
+        self._forwards = Forwards(
+            self._emit,
+            x11,
+            random.random,
+            limits.admission,
+            takeover=earlier.take_over if earlier is not None else None,
+        )
+        self._links = Links(plan, self._forwards, self._company, self._emit, limits, earlier)
         self._supervisor = Supervisor(
             plan.endurance,
             self._links,
@@ -172,6 +181,7 @@ class Tunnel:
                 raise self._links.end or LinkLostError("the link ended")
             self._is_up = True
             self._supervisor.start()
+            self._links.branch(self._look, random.random)
         except BaseException as error:
             known = error if isinstance(error, NetkitError) else None
             self._tear_down(known)
@@ -181,13 +191,16 @@ class Tunnel:
         self._check_cancelled()
         self._links.accept()
 
-    def _company(self, cancelled: threading.Event) -> Company:
-        if self._memory is not None:
+    def _company(self, cancelled: threading.Event, number: int) -> Company:
+        prompter: Prompter | None = self._memory
+        if self._memory is not None and number == TRUNK:
             self._memory.begin()
+        elif self._memory is not None:
+            prompter = Remembered(self._memory)
         return Company(
-            prompter=self._memory,
+            prompter=prompter,
             password=self._password,
-            emit=self._emit,
+            emit=self._emit if number == TRUNK else heard_of_branches(self._emit),
             notice=self._notice,
             cancelled=cancelled,
         )
@@ -223,6 +236,7 @@ class Tunnel:
     def kick(self) -> None:
         """Try to connect now, whatever was planned; have a link that is up prove itself."""
         self._supervisor.kick()
+        self._links.kick()
 
     def add(self, spec: ForwardSpec) -> tuple[Address, ...]:
         """Begin a forward; return where it listens.
@@ -264,18 +278,11 @@ class Tunnel:
     def kill(self, flow: int) -> bool:
         """Reset a flow; return whether there was one."""
 
-        def work(link_flows: set[Flow]) -> bool:
-            for each in link_flows:
-                if each.number == flow:
-                    each.abort("it was killed")
+        for _, chain, _ in self._links.links():
+            link = chain.link
+            with contextlib.suppress(NetkitError):
+                if not chain.has_ended and link.run(lambda: _kill(link, flow), LOOK_TIME):  # noqa: B023
                     return True
-            return False
-
-        chain = self._links.chain
-        if chain is None:
-            return False
-        with contextlib.suppress(NetkitError):
-            return chain.link.run(lambda: work(chain.link.flows), LOOK_TIME)
         return False
 
     # --- what it is like now ---
@@ -295,7 +302,7 @@ class Tunnel:
             retry_in=None if due is None else max(due - now, 0.0),
             reconnects=supervisor.reconnects,
             seconds=now - self._since,
-            keepalive=self.plan.keepalive.interval,
+            keepalive=self._links.keepalive.interval,
             links=links,
             forwards=tuple(self._view_of(each, held) for each in self.forwards),
             flows_open=status.flows_open,
@@ -316,36 +323,17 @@ class Tunnel:
         )
 
     def _look_at_links(self, now: float) -> tuple[tuple[LinkView, ...], int, int]:
-        chain = self._links.chain
-        if chain is None or chain.is_empty:
-            return (), 0, 0
-        since = self._links.since
-
-        def work() -> tuple[tuple[LinkView, ...], int, int]:
-            flows = chain.link.flows
-            return (
-                (link_view(chain.last, 1, now, since),),
-                sum(flow.sent for flow in flows),
-                sum(flow.delivered for flow in flows),
-            )
-
-        try:
-            return chain.link.run(work, LOOK_TIME)
-        except NetkitError:
-            return (LinkView(number=1, gateway=chain.last.hop.alias, up=False),), 0, 0
+        views, sent, received = [], 0, 0
+        for number, chain, since in self._links.links():
+            view, up, down = look(chain, number, now, since)
+            views.append(view)
+            sent, received = sent + up, received + down
+        return tuple(views), sent, received
 
     def flows(self) -> tuple[FlowView, ...]:
         """Return its flows, the oldest first."""
-        chain = self._links.chain
-        if chain is None or chain.is_empty:
-            return ()
-        link = chain.link
-        try:
-            return link.run(
-                lambda: self._watch.look(list(link.flows), 1, time.monotonic()), LOOK_TIME
-            )
-        except NetkitError:
-            return ()
+        now = time.monotonic()
+        return tuple(self._watch.look_at(self._links.links(), now))
 
     # --- down ---
 
@@ -369,16 +357,15 @@ class Tunnel:
         self._tear_down(None)
 
     def _drain(self, seconds: float) -> None:
-        chain = self._links.chain
-        if chain is None or chain.has_ended:
+        links = [chain.link for _, chain, _ in self._links.links() if not chain.has_ended]
+        if not links:
             return
-        link = chain.link
         with contextlib.suppress(NetkitError):
-            link.run(self._stop_accepting)
-        self._emit(Stopping(flows=len(link.flows), seconds=seconds))
+            self._links.stop_accepting(self._stop_accepting)
+        self._emit(Stopping(flows=sum(len(each.flows) for each in links), seconds=seconds))
         deadline = time.monotonic() + seconds
-        while link.flows and not self._hurry and time.monotonic() < deadline:
-            if link.wait(0.05):
+        while any(each.flows for each in links) and not self._hurry:
+            if time.monotonic() >= deadline or all(each.wait(0.05) for each in links):
                 return
 
     def _stop_accepting(self) -> None:
@@ -446,3 +433,11 @@ class Tunnel:
         traceback: TracebackType | None,
     ) -> None:
         self.stop(0 if kind is not None else STOP_TIME)
+
+
+def _kill(link: Link, number: int) -> bool:
+    for flow in link.flows:
+        if flow.number == number:
+            flow.abort("it was killed")
+            return True
+    return False

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from netkit.errors import NetkitError
 from netkit.events import FlowView, LinkView
 from netkit.wire.channel import ChannelState
 
 if TYPE_CHECKING:
+    from netkit.engine.chain import Chain
     from netkit.engine.hop_link import HopLink
     from netkit.engine.relay import Flow
 
@@ -32,6 +36,27 @@ def link_view(entry: HopLink, number: int, now: float, since: float) -> LinkView
     )
 
 
+LOOK_TIME: Final = 1.0
+"""Seconds that a link may take to say what it is like."""
+
+
+def look(chain: Chain, number: int, now: float, since: float) -> tuple[LinkView, int, int]:
+    """Return what a link is like, and the payload of its open flows both ways; any thread."""
+
+    def work() -> tuple[LinkView, int, int]:
+        flows = chain.link.flows
+        return (
+            link_view(chain.last, number, now, since),
+            sum(flow.sent for flow in flows),
+            sum(flow.delivered for flow in flows),
+        )
+
+    try:
+        return chain.link.run(work, LOOK_TIME)
+    except NetkitError:
+        return LinkView(number=number, gateway=chain.last.hop.alias, up=False), 0, 0
+
+
 class FlowWatch:
     """Looks at flows, and remembers what they had moved when it last looked.
 
@@ -42,14 +67,24 @@ class FlowWatch:
     def __init__(self) -> None:
         self._seen: dict[int, tuple[int, float]] = {}
 
-    def look(self, flows: list[Flow], link: int, now: float) -> tuple[FlowView, ...]:
-        """Return the flows of link number ``link``, the oldest first."""
-        views = tuple(
-            self._view(flow, link, now) for flow in sorted(flows, key=lambda flow: flow.number)
-        )
+    def look_at(
+        self, links: Sequence[tuple[int, Chain, float]], now: float
+    ) -> tuple[FlowView, ...]:
+        """Return the flows of all ``links``, the oldest first; any thread."""
+        views: list[FlowView] = []
+        for number, chain, _ in links:
+            link = chain.link
+            with contextlib.suppress(NetkitError):
+                views += link.run(lambda: self.look(list(link.flows), number, now), LOOK_TIME)  # noqa: B023
         numbers = {view.number for view in views}
         self._seen = {n: seen for n, seen in self._seen.items() if n in numbers}
-        return views
+        return tuple(sorted(views, key=lambda view: view.number))
+
+    def look(self, flows: list[Flow], link: int, now: float) -> tuple[FlowView, ...]:
+        """Return the flows of link number ``link``, the oldest first; in its thread."""
+        return tuple(
+            self._view(flow, link, now) for flow in sorted(flows, key=lambda flow: flow.number)
+        )
 
     def _view(self, flow: Flow, link: int, now: float) -> FlowView:
         moved = flow.sent + flow.delivered

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import signal
 import socket
 import threading
 import time
 
+import psutil
 import pytest
 
+from netkit.engine.predecessors import Session
 from netkit.errors import AuthenticationError, HostKeyError, LinkLostError
 from netkit.events import Health, HealthChanged, LinkDown, LinkUp, Notice, Retrying, State
 from netkit.model import Endpoint, Endurance, Keepalive
@@ -32,6 +35,7 @@ from support.tunnels import (
 from support.waiting import wait_until
 
 LASTING = Endurance()
+HERE = Endpoint("127.0.0.1", 0)
 QUICK = Keepalive(interval=0.3, count=2)
 
 
@@ -324,6 +328,51 @@ class TestRemoteForwards:
                 )
                 with run.connect() as sock:
                     assert exchange(sock, b"after") == b"after"
+
+    def test_dead_session_of_ours_is_ended(self, gateway: TestGateway):
+        endurance = Endurance(takeover=True)
+        with FaultProxy(gateway.port) as proxy, targets.echo() as target:
+            hop = gateway.behind(proxy.port)
+            forwards = [remote(target.address)]
+            with tunnel(hop, forwards=forwards, keepalive=QUICK, endurance=endurance) as run:
+                port, noted = run.port(), Session(0, "")
+                for number in (1, 2):
+                    # the session's process is asked for a moment after the link is up
+                    wait_until(lambda: {*run.tunnel.earlier.sessions} - {noted})  # noqa: B023
+                    noted = run.tunnel.earlier.sessions[-1]
+                    before = [each for each in gateway.serving if each.is_running()]
+                    for process in before:
+                        process.suspend()
+                    run.events.wait(LinkDown, count=number)
+                    again(run, number)
+                    ended = run.events.wait(Notice, code="took-over", count=number)
+                    assert any(str(each.pid) in ended.text for each in before)
+                    for process in before:
+                        with contextlib.suppress(psutil.NoSuchProcess):
+                            process.resume()
+                    with run.connect() as sock:
+                        assert exchange(sock, b"at once") == b"at once"
+                    assert run.port() == port
+                assert not run.events.of(Notice, code="remote-port-held")
+
+    def test_somebody_elses_session_is_left_alone(self, gateway: TestGateway):
+        """The port is taken by another program: with the word or without, it lives on."""
+        endurance = Endurance(takeover=True)
+        with targets.echo() as target, contextlib.ExitStack() as stack:
+            run = stack.enter_context(
+                tunnel(gateway, forwards=[remote(target.address, HERE)], endurance=endurance)
+            )
+            wait_until(lambda: len(run.tunnel.earlier.sessions) == 1)
+            port = run.port()
+            with gone(gateway):
+                run.events.wait(LinkDown)
+                other = stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            again(run)
+            held = run.events.wait(Notice, code="remote-port-holder", timeout=20)
+            assert f"process {os.getpid()})" in held.text
+            assert run.tunnel.view().forwards[0].health is Health.REFUSED
+            other.close()
+            run.events.wait(HealthChanged, health=Health.UNVERIFIED, count=1, timeout=20)
 
 
 class TestChains:

@@ -41,8 +41,12 @@ class FakeTunnel:
 def specs(monkeypatch):
     """Replace everything behind the spec; yields the specs that were asked for."""
     seen: list[TunnelSpec] = []
-    monkeypatch.setattr("netkit.environment.read_environment", seen.append)
-    monkeypatch.setattr("netkit.plan.make_plan", lambda spec, environment: ("plan", spec))
+
+    def plan_of(spec: TunnelSpec) -> tuple[str, TunnelSpec]:
+        seen.append(spec)
+        return "plan", spec
+
+    monkeypatch.setattr("netkit.environment.plan_of", plan_of)
     monkeypatch.setattr("netkit.engine.tunnel.Tunnel", FakeTunnel)
     return seen
 

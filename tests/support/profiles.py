@@ -105,7 +105,11 @@ tunnels = st.builds(
         retries=st.one_of(st.none(), st.integers(0, 2**31 - 1)),
         hold=st.floats(0, 3600),
         probe=st.floats(0, 86400),
+        links=st.integers(0, 16),
+        spread=st.booleans(),
+        takeover=st.booleans(),
     ),
+    via=st.lists(gateways, max_size=2).map(tuple),
     limits=st.builds(
         Limits,
         flows=st.integers(0, 1_000_000),

@@ -312,6 +312,7 @@ def make(
     keepalive: Keepalive | None = None,
     endurance: Endurance | None = None,
     limits: Limits | None = None,
+    adapts: bool = False,
     **more: Any,
 ) -> Run:
     """Return a tunnel that has not been started; by default it ends with its link."""
@@ -322,6 +323,7 @@ def make(
         keepalive=keepalive or Keepalive(),
         endurance=endurance or Endurance(reconnect=False),
         limits=limits or Limits(),
+        adapts=adapts,
     )
     events = Events()
     return Run(Tunnel(plan, observer=events, **more), events)

@@ -16,6 +16,7 @@ from netkit.cli.clients.order import LIMIT, Order
 from netkit.cli.forward import no_gateway
 from netkit.cli.lifecycle import leave_at_once, run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
+from netkit.cli.naming import Naming
 from netkit.cli.output import Output, write_stderr
 from netkit.cli.profile import resolve as profiles
 from netkit.cli.services import Services
@@ -161,6 +162,7 @@ def _request(gateway: str | None, forward: ForwardSpec, values: dict[str, Any]) 
         password_of=wish.password_of,
         dry_run=values["dry_run"],
         drain=values["drain"],
+        naming=Naming(wish.profile.name if wish.profile else str(wish.spec.gateway)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netkit.cli import options
+from netkit.cli import lasting, options
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
 from netkit.cli.output import Output
 from netkit.cli.profile.resolve import complete_name
@@ -120,8 +120,8 @@ def export_group() -> None:
 @options.gateway_options
 @options.forward_options
 @options.x11_options
-@options.endurance_options
-@options.limit_options
+@lasting.endurance_options
+@lasting.limit_options
 @click.option("--replace", is_flag=True, help="Change a profile that is there.")
 @click.option("--default", "make_default", is_flag=True, help="Meant where none is named.")
 @click.option("--launch", type=click.Choice(_LAUNCH), help="Start this program with it.")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from netkit.cli import options
+from netkit.cli import lasting, options
 from netkit.model import ForwardSpec, Profile, TunnelSpec
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def of_profile(profile: Profile, forwards: Sequence[ForwardSpec], values: dict[s
     spec = override(profile, replace(said, keepalive=keepalive(profile, seconds, count)))
     spec = replace(
         spec,
-        endurance=options.endurance(values, profile.tunnel.endurance),
-        limits=options.limits(values, profile.tunnel.limits),
+        endurance=lasting.endurance(values, profile.tunnel.endurance),
+        limits=lasting.limits(values, profile.tunnel.limits),
     )
     auto = interval == options.AUTO or (interval is None and profile.keepalive_auto)
     saved_count = profile.keepalive_auto and profile.tunnel.keepalive is not None

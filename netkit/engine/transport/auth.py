@@ -81,6 +81,7 @@ class Login:
         )
         self._state = _State()
         self._agent: Agent | None = None
+        self._no_agent: AgentError | None = None
         self._credentials: Credentials | None = None
         self._prompts = dict.fromkeys(("password", "keyboard-interactive"), hop.password_prompts)
         self._person_asked = False
@@ -158,6 +159,8 @@ class Login:
 
     def _refused(self) -> AuthenticationError:
         faults = self._credentials.faults if self._credentials else []
+        if self._no_agent is not None and len(self._state.tried) == 1:
+            return auth_errors.without_agent(self._hop, self._no_agent)
         return auth_errors.refused(
             self._hop,
             offered=self._state.methods,
@@ -200,6 +203,7 @@ class Login:
                 self._credentials = gather(self._hop, self._agent, self._prompter)
             except AgentError as error:
                 self._log(error.code, f"{error.summary}; {error.cause}".rstrip("; "))
+                self._no_agent = error
                 self._note("publickey", "the SSH agent", error.summary)
                 self._credentials = gather(self._hop, None, self._prompter)
             self._untold += self._credentials.faults

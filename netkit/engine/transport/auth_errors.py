@@ -114,6 +114,23 @@ def _key_fix(hop: Hop, *, secret: bool, keys_tried: bool) -> Fix:
     )
 
 
+def without_agent(hop: Hop, error: AuthenticationError) -> AuthenticationError:
+    """Return the error for a login that had nothing but an agent, which is gone.
+
+    It may come back, and nothing was refused: trying again harms no account.
+    """
+    return AuthenticationError(
+        f"{hop.host} was offered no key: {error.summary}",
+        code=error.code,
+        cause=error.cause or "the agent has ended, or its socket was removed",
+        fixes=(
+            Fix(("ssh-add", "-l"), note="shows whether an agent answers, and its keys"),
+            Fix(("netkit", "forward", "...", "-i", "KEYFILE"), note="needs no agent"),
+        ),
+        retryable=True,
+    )
+
+
 def password_expired(hop: Hop) -> AuthenticationError:
     """Return the error for a server that wants the password changed first."""
     target = f"{hop.user}@{hop.host}" if hop.user else hop.host

@@ -27,6 +27,7 @@ _Interval = Annotated[float, Meta(ge=0, le=86400)]
 _Seconds = Annotated[float, Meta(ge=0.1, le=3600)]
 _Retries = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _Hold = Annotated[float, Meta(ge=0, le=3600)]
+_Links = Annotated[int, Meta(ge=1, le=16)]
 _Flows = Annotated[int, Meta(ge=0, le=1_000_000)]
 _Size = Annotated[int, Meta(ge=0, le=2**50)] | Annotated[str, Meta(max_length=40)]
 _Idle = Annotated[float, Meta(ge=0, le=30 * 86400)]
@@ -110,10 +111,19 @@ class ProfileTable(
     hold: Annotated[
         _Hold | None, Meta(description="Seconds that new connections wait for the link; 0: none.")
     ] = None
+    takeover: Annotated[
+        bool, Meta(description="End our own dead session that still holds a remote port.")
+    ] = False
     probe: Annotated[
         _Interval | None,
         Meta(description="Seconds between two connections that prove a forward; 0: never."),
     ] = None
+    links: Annotated[
+        _Links | Literal["auto"] | None,
+        Meta(description="SSH connections that share the flows."),
+    ] = None
+    via: Annotated[_Texts, Meta(description="Further gateways that lead to the same place.")] = []
+    spread: Annotated[bool, Meta(description="Spread the links over all gateways.")] = False
     max_flows: Annotated[
         _Flows | None, Meta(description="Connections at once per forward; 0: no limit.")
     ] = None
@@ -154,6 +164,7 @@ CHOICES: Final = {
     "host_key": "ask, accept-new or strict",
     "x11": "untrusted or trusted",
     "keepalive": 'a number of seconds or "auto"',
+    "links": 'a number from 1 to 16 or "auto"',
 }
 """What may be said for keys with few values."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -91,6 +91,7 @@ def to_profile(name: str, table: ProfileTable) -> Profile:
         x11=None if table.x11 is None else X11Trust(table.x11),
         endurance=_endurance(table),
         limits=_limits(table),
+        via=tuple(_parsed(("via", at), parse_gateway, text) for at, text in enumerate(table.via)),
     )
     return Profile(
         name=name,
@@ -128,7 +129,11 @@ def to_table(profile: Profile) -> dict[str, Any]:
         reconnect=tunnel.endurance.reconnect,
         retries=tunnel.endurance.retries,
         hold=_said(tunnel.endurance.hold, Endurance().hold),
+        takeover=tunnel.endurance.takeover,
         probe=_said(tunnel.endurance.probe, Endurance().probe),
+        links=_links(tunnel.endurance.links),
+        via=[str(each) for each in tunnel.via],
+        spread=tunnel.endurance.spread,
         max_flows=tunnel.limits.flows or None,
         limit_rate=_size_text(tunnel.limits.rate),
         idle_timeout=_said(tunnel.limits.idle, 0.0),
@@ -232,7 +237,16 @@ def _endurance(table: ProfileTable) -> Endurance:
         retries=table.retries,
         hold=default.hold if table.hold is None else float(table.hold),
         probe=default.probe if table.probe is None else float(table.probe),
+        links=default.links if table.links is None else 0 if table.links == AUTO else table.links,
+        spread=table.spread,
+        takeover=table.takeover,
     )
+
+
+def _links(number: int) -> int | Literal["auto"] | None:
+    if number == Endurance().links:
+        return None
+    return number or "auto"
 
 
 def _limits(table: ProfileTable) -> Limits:

@@ -29,6 +29,7 @@ def words(profile: Profile) -> tuple[str, ...]:
         ("--connect-timeout", tunnel.connect_timeout and _number(tunnel.connect_timeout)),
         ("--keepalive", interval),
         ("--keepalive-count", keepalive and keepalive.count),
+        ("--via", ",".join(map(str, tunnel.via)) or None),
         *_endurance(tunnel.endurance),
         *_limits(tunnel.limits),
     ]
@@ -40,6 +41,8 @@ def words(profile: Profile) -> tuple[str, ...]:
         "-C": tunnel.compression,
         "--expose": tunnel.expose,
         "--no-reconnect": not tunnel.endurance.reconnect,
+        "--spread": tunnel.endurance.spread,
+        "--takeover": tunnel.endurance.takeover,
     }
     made += [flag for flag, is_set in flags.items() if is_set]
     if tunnel.x11 is not None:
@@ -58,6 +61,8 @@ def _endurance(endurance: Endurance) -> list[tuple[str, str | int]]:
         made.append(("--hold", _number(endurance.hold)))
     if endurance.probe != default.probe:
         made.append(("--probe", _number(endurance.probe)))
+    if endurance.links != default.links:
+        made.append(("--links", endurance.links or "auto"))
     return made
 
 

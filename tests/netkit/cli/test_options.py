@@ -7,16 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netkit.cli import options
+from netkit.cli import lasting, options
 from netkit.errors import UsageError
 from netkit.model import (
     Endpoint,
-    Endurance,
     ForwardKind,
     Gateway,
     HostKeyPolicy,
     Keepalive,
-    Limits,
     X11Trust,
 )
 from support.cli import run_cli
@@ -26,8 +24,8 @@ from support.cli import run_cli
 @options.gateway_options
 @options.forward_options
 @options.x11_options
-@options.endurance_options
-@options.limit_options
+@lasting.endurance_options
+@lasting.limit_options
 @click.pass_context
 def command(ctx, /, gateway, **values):
     return options.tunnel_spec(gateway or "gw", options.forwards_of(ctx), values)
@@ -67,58 +65,6 @@ def test_everything_said():
     assert said.host_key is HostKeyPolicy.ACCEPT_NEW
     assert said.connect_timeout == 7
     assert said.keepalive == Keepalive(5, 2)
-
-
-def test_what_becomes_of_a_tunnel_whose_link_is_lost():
-    assert spec().endurance == Endurance()
-    said = spec("--retries", "3", "--hold", "2.5", "--probe", "60")
-    assert said.endurance == Endurance(retries=3, hold=2.5, probe=60)
-    assert spec("--no-reconnect").endurance == Endurance(reconnect=False)
-    assert spec("--no-reconnect", "--reconnect").endurance == Endurance()
-
-
-def test_what_is_not_said_is_as_it_was_saved():
-    saved = Endurance(reconnect=False, retries=7, hold=0, probe=5)
-    assert options.endurance({}, saved) == saved
-    said = {"reconnect": True, "hold": 10.0, "retries": None}
-    assert options.endurance(said, saved) == Endurance(retries=7, hold=10, probe=5)
-
-
-def test_what_a_tunnel_allows():
-    assert spec().limits == Limits()
-    said = spec(
-        *("--max-flows", "9", "--limit-rate", "1.5M", "--idle-timeout", "60"),
-        *("--window-budget", "64M", "--allow-target", "*.internal:443"),
-        *("--allow-target", "10.0.0.0/8:*", "--allow-source", "192.0.2.0/24"),
-    )
-    assert said.limits == Limits(
-        flows=9,
-        rate=3 << 19,
-        idle=60,
-        window=64 << 20,
-        targets=("*.internal:443", "10.0.0.0/8:*"),
-        sources=("192.0.2.0/24",),
-    )
-
-
-def test_a_limit_that_was_saved_can_be_taken_back():
-    saved = Limits(flows=9, rate=1024, targets=("h:1",))
-    assert options.limits({"allow_target": (), "max_flows": None}, saved) == saved
-    said = {"max_flows": 0, "limit_rate": 0, "allow_target": ("i:2",)}
-    assert options.limits(said, saved) == Limits(targets=("i:2",))
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        *[("--retries", "-1"), ("--hold", "nan"), ("--hold", "-1"), ("--probe", "x")],
-        *[("--max-flows", "-1"), ("--limit-rate", "fast"), ("--window-budget", "-1")],
-        ("--idle-timeout", "nan"),
-    ],
-)
-def test_numbers_that_are_none(words):
-    with pytest.raises(click.UsageError):
-        spec(*words)
 
 
 def test_the_last_of_two_trusts_counts():

@@ -154,7 +154,7 @@ def test_link_that_is_lost_meanwhile(forwards, pair, gateway):
 
 
 def test_predecessor_that_is_ended_makes_way(pair, gateway, events):
-    def end(_link, _error) -> bool:
+    def end(_link) -> bool:
         gateway.agrees = True
         return True
 

@@ -49,7 +49,10 @@ def test_everything_is_said(profile):
         connect_timeout=1.0,
         expose=True,
         proxy="socks5://p:1",
-        endurance=Endurance(reconnect=False, retries=3, hold=1, probe=2),
+        endurance=Endurance(
+            reconnect=False, retries=3, hold=1, probe=2, takeover=True, links=2, spread=True
+        ),
+        via=(Gateway("other"),),
         limits=Limits(flows=1, rate=2, idle=3, window=4, targets=("h:1",), sources=("::1",)),
     )
     made = override(profile, said)

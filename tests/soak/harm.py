@@ -1,16 +1,10 @@
-"""A soak run: a tunnel whose link is harmed again and again under load, and what came of it.
+"""A tunnel whose link is harmed again and again under load, and what came of it.
 
-    python tests/soak.py [MINUTES] [--write]      (5 by default, 15 at most; ``make soak``)
-
-Kill, freeze, cut and refuse take turns while 50 clients fetch data with a checksum.  Measured are
-how long it takes until a new connection has its first byte after the gateway listens again, how
-long a frozen gateway goes unnoticed, and what is left at the end.  ``--write`` puts the table into
-docs/reliability.md.  The exit code is 1 where a limit is missed.
+Kill, freeze, cut and refuse take turns while 50 clients fetch data with a checksum.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import random
 import signal
@@ -24,12 +18,11 @@ from pathlib import Path
 
 from netkit.events import LinkDown, LinkUp
 from netkit.model import Endurance, Keepalive
+from soak.report import Row
 from support import leaks, targets, tunnels
 from support.faults import FaultProxy
 from support.tunnels import Run, TestGateway, local, read_all
 
-REPORT = Path(__file__).parents[1] / "docs" / "reliability.md"
-LONGEST = 15.0
 CLIENTS = 50
 SIZE = 256 * 1024
 KEEPALIVE = Keepalive(interval=0.5, count=2)
@@ -110,7 +103,7 @@ def cycle(fault: str, run: Run, gateway: TestGateway, proxy: FaultProxy, seen: S
     else:
         gateway.server.stop()
         run.events.wait(LinkDown, count=downs + 1, timeout=30)
-        threading.Event().wait(random.random() * 3)
+        threading.Event().wait(random.random() * 1.5)
         gateway.server.listen_again()
         began = time.monotonic()
         with run.connect(timeout=40) as sock:
@@ -118,14 +111,14 @@ def cycle(fault: str, run: Run, gateway: TestGateway, proxy: FaultProxy, seen: S
         seen.first_byte.append(time.monotonic() - began)
     run.events.wait(LinkUp, count=ups + 1, timeout=60)
     seen.cycles[fault] += 1
-    threading.Event().wait(0.5 + random.random() / 2)
+    threading.Event().wait(0.2 + random.random() / 4)
 
 
-def soak(minutes: float) -> Seen:
-    """Return what was seen in about so many minutes."""
+def harm(cycles: int, limit: float) -> Seen:
+    """Return what was seen in so many cycles."""
     seen = Seen()
     before = leaks.snapshot()
-    end = time.monotonic() + minutes * 60
+    end = time.monotonic() + limit
     with (
         tempfile.TemporaryDirectory() as directory,
         tunnels.start("sshd", Path(directory)) as gateway,
@@ -141,7 +134,7 @@ def soak(minutes: float) -> Seen:
         with run.connect() as sock:
             want = hashlib.sha256(read_all(sock)).hexdigest()
         with Load(run, want, seen):
-            while time.monotonic() < end:
+            while seen.cycles.total() < cycles and time.monotonic() < end:
                 for fault in random.sample(FAULTS, len(FAULTS)):
                     cycle(fault, run, gateway, proxy, seen)
         run.wait_idle()
@@ -149,61 +142,47 @@ def soak(minutes: float) -> Seen:
     return seen
 
 
-def rows(seen: Seen) -> list[tuple[str, str, str, bool]]:
-    """Return the table: what, the limit, what was measured, and whether it holds."""
+def rows(cycles: int, limit: float) -> list[Row]:
+    """Return the table's rows: of so many cycles, in at most about ``limit`` seconds."""
+    seen = harm(cycles, limit)
     first = sorted(seen.first_byte)
     p50 = statistics.median(first)
     p99 = first[min(len(first) - 1, int(len(first) * 0.99))]
-    noticed, limit = max(seen.noticed), KEEPALIVE.interval * KEEPALIVE.count + 1
+    noticed, most = max(seen.noticed), KEEPALIVE.interval * KEEPALIVE.count + 1
     bad = {end: count for end, count in seen.ends.items() if end not in ("whole", "reset")}
+    done = seen.cycles.total()
     return [
-        (
-            f"first byte through a new connection after the gateway is back ({len(first)} times)",
+        Row(
+            f"gateway away and back: first byte through a new connection after sshd listens again"
+            f" ({len(first)} times)",
             "p50 <= 0.5 s, p99 <= 2 s",
             f"p50 {p50:.2f} s, p99 {p99:.2f} s",
             p50 <= 0.5 and p99 <= 2,
         ),
-        (
-            f"frozen gateway noticed ({len(seen.noticed)} times)",
-            f"<= {limit:g} s",
+        Row(
+            "… connection attempts refused meanwhile",
+            "0",
+            str(seen.ends["refused"]),
+            not seen.ends["refused"],
+        ),
+        Row(
+            f"gateway frozen (SIGSTOP), keepalive {KEEPALIVE.count} x {KEEPALIVE.interval:g} s:"
+            f" noticed ({len(seen.noticed)} times)",
+            f"<= {most:g} s",
             f"at most {noticed:.2f} s",
-            noticed <= limit,
+            noticed <= most,
         ),
-        (
-            f"{seen.cycles.total()} cycles of {', '.join(FAULTS)} with {CLIENTS} clients",
-            "every flow whole or reset; nobody refused",
-            f"{seen.ends['whole']} whole, {seen.ends['reset']} reset, {bad or 'none'} other",
-            not bad,
+        Row(
+            f"{done} cycles of {', '.join(FAULTS)} under load of {CLIENTS} flows: how they ended",
+            f"{cycles} cycles; every flow whole, with its checksum, or reset",
+            f"{seen.ends['whole']} whole, {seen.ends['reset']} reset, {bad or 'none'} else",
+            not bad and done >= cycles,
         ),
-        (
-            "left at the end: threads, descriptors, processes",
+        Row(
+            "… threads, descriptors, processes left at the end",
             "0",
             str(len(seen.left)),
             not seen.left,
+            tuple(seen.left),
         ),
     ]
-
-
-def main() -> int:
-    """Run it, print the table, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("minutes", nargs="?", type=float, default=5.0)
-    parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
-    args = parser.parse_args()
-    seen = soak(min(args.minutes, LONGEST))
-    table = rows(seen)
-    lines = ["| what | to reach | measured | |", "|---|---|---|---|"]
-    lines += [f"| {a} | {b} | {c} | {'yes' if ok else '**no**'} |" for a, b, c, ok in table]
-    print("\n".join([*lines, *seen.left]))
-    if args.write:
-        head = (
-            "# Reliability\n\nWritten by `make soak`: one tunnel through an OpenSSH server on this"
-            f" machine, keepalive {KEEPALIVE.count} times {KEEPALIVE.interval:g} s, harmed again"
-            " and again.\n\n"
-        )
-        REPORT.write_text(head + "\n".join(lines) + "\n")
-    return 0 if all(ok for *_, ok in table) else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

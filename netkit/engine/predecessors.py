@@ -1,0 +1,115 @@
+"""The gateway's process behind a link: noted while it is up, ended when it outlives it.
+
+A link that broke without a word may leave its session on the gateway, which goes on holding remote
+ports until it notices (sshd's ClientAliveInterval).  Each link notes the process that serves it,
+by its number and the time it was started; with ``--takeover`` a later link ends that very process,
+and no other.  Where the gateway runs no commands, nothing is noted and nothing is ended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netkit.engine.exec_channel import run_command
+from netkit.events import Event, Notice
+from netkit.model import Endpoint
+from netkit.text.port_holders import COMMAND, parse_holder
+
+if TYPE_CHECKING:
+    from netkit.engine.link import Link
+    from netkit.model import Address
+
+PATIENCE: Final = 5.0
+"""Seconds that a command of ours may take."""
+
+KEPT: Final = 5
+"""Links whose processes are remembered."""
+
+# When a process began: proc(5) field 22 behind its name, which may hold anything; else ps(1).
+_START: Final = (
+    "b=$(sed 's/.*) //' /proc/$p/stat 2>/dev/null | cut -d' ' -f20); "
+    '[ -n "$b" ] || b=$(LC_ALL=C ps -o lstart= -p $p 2>/dev/null | tr -s " " _); '
+)
+_NOTE: Final = f'p=$PPID; {_START}echo "netkit-session $p $b"'
+_END: Final = (
+    "p={pid}; "
+    f"{_START}"
+    '[ "$b" = "{began}" ] || exit 3; '
+    "n=$(cat /proc/$p/comm 2>/dev/null || ps -o comm= -p $p); "
+    'case "${{n##*/}}" in sshd*|dropbear*) ;; *) exit 4;; esac; '
+    "kill -TERM $p || exit 5; i=0; "
+    # one that is stopped hears nothing but KILL; its port is free when it is gone
+    "while kill -0 $p 2>/dev/null; do i=$((i+1)); [ $i -lt 15 ] || exit 6; "
+    "[ $i -ne 4 ] || kill -KILL $p; sleep 0.2 2>/dev/null || sleep 1; done; exit 0"
+)
+_NOTED: Final = re.compile(r"^netkit-session ([0-9]{1,10}) ([0-9A-Za-z:_]{1,60})$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A process of the gateway, and when it was started as the gateway says it."""
+
+    pid: int
+    began: str
+
+
+def parse_session(output: bytes) -> Session | None:
+    """Return the session that the gateway's shell told of; None where it did not."""
+    found = _NOTED.search(output[:4096].decode("ascii", "replace"))
+    return Session(int(found[1]), found[2]) if found is not None and int(found[1]) > 1 else None
+
+
+class Predecessors:
+    """The sessions of one tunnel's links, the present one too; any thread but a link's."""
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self._sessions: deque[Session] = deque(maxlen=KEPT)
+        self._told = False
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """What is remembered, the oldest first."""
+        return tuple(self._sessions)
+
+    def note(self, link: Link) -> None:
+        """Ask which process serves ``link``."""
+        done = run_command(link, _NOTE, PATIENCE, kept=4096)
+        session = parse_session(done.stdout)
+        if session is not None:
+            self._sessions.append(session)
+        elif done.outcome != "link-lost" and not self._told:
+            self._told = True
+            text = "the gateway does not say which process serves us: --takeover has no effect"
+            self._emit(Notice(code="takeover-unavailable", text=text))
+
+    def take_over(self, link: Link) -> bool:
+        """End what is left of earlier links; return whether anything was."""
+        own = run_command(link, _NOTE, PATIENCE, kept=4096)
+        mine = parse_session(own.stdout)
+        if mine is None:
+            return False
+        ended = [each for each in self._sessions if each != mine and _end(link, each)]
+        self._sessions.clear()
+        if ended:
+            numbers = ", ".join(str(each.pid) for each in ended)
+            text = f"ended our own session on the gateway that held the port (process {numbers})"
+            self._emit(Notice(code="took-over", text=text))
+        return bool(ended)
+
+
+def _end(link: Link, session: Session) -> bool:
+    command = _END.format(pid=session.pid, began=session.began)
+    return run_command(link, command, PATIENCE, kept=4096).status == 0
+
+
+def holder_of(link: Link, address: Address) -> str:
+    """Return which program of the gateway listens there, as far as it tells; empty: unknown."""
+    if not isinstance(address, Endpoint):
+        return ""
+    done = run_command(link, COMMAND.format(port=address.port), PATIENCE, kept=4096)
+    return parse_holder(done.stdout.decode("utf-8", "replace"))
