@@ -17,6 +17,7 @@ from netkit.desktop import instance
 from netkit.desktop.addresses import forward_for
 from netkit.desktop.clients import Kind
 from netkit.desktop.instance import Claim, Holder
+from netkit.desktop.sessions import SessionNote
 from netkit.errors import BindError, NetkitError, UsageError
 from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
 from netkit.model import Endpoint, Fix, ForwardKind
@@ -59,6 +60,9 @@ class Control:
             self._unavailable(error, tell)
             return
         self._claim.tell(gateway=self._gateway, binds=binds)
+        earlier = getattr(tunnel, "earlier", None)
+        if earlier is not None:
+            earlier.keep_in(SessionNote(self.name, self._gateway))
         if hasattr(tunnel, "view"):
             self._serve(cast("Supervised", tunnel), self._claim, tell)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -24,8 +25,9 @@ from netkit.errors import NetkitError, UsageError
 from netkit.model import Fix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from types import FrameType
 
     from netkit.cli.output import Output
     from netkit.cli.services import TunnelLike
@@ -172,7 +174,7 @@ def detach(names: Sequence[str], output: Output) -> int:
             cause="a program there cannot leave its console; a scheduled task has none",
             fixes=(Fix((PROGRAM, "service", "install", names[0])),),
         )
-    read, write = os.pipe()
+    read, write = map(_high, os.pipe())
     try:
         child = subprocess.Popen(  # noqa: S603 - these very words were typed
             [sys.executable, "-P", "-m", "netkit", *sys.argv[1:]],
@@ -184,10 +186,10 @@ def detach(names: Sequence[str], output: Output) -> int:
         os.close(write)
         raise NetkitError(f"cannot start {sys.executable}: {error.strerror}") from None
     os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        said = _told(pipe, child)
-    if not said:
-        return child.wait()
+    with os.fdopen(read, "rb") as pipe, _signals_to(child):
+        said = pipe.readline(16).strip()
+        if not said:
+            return child.wait()
     names = _names(child.pid, names)
     for name in names:
         output.talk(f"{name} runs in the background (process {child.pid})")
@@ -201,11 +203,32 @@ def _names(pid: int, names: Sequence[str]) -> Sequence[str]:
     return [each.name for each in running() if each.pid == pid] or names
 
 
-def _told(pipe: io.BufferedReader, child: subprocess.Popen[bytes]) -> bytes:
-    """Return what the second process says; nothing where it ended.  Ctrl-C is its to answer."""
-    while True:
-        try:
-            return pipe.readline(16).strip()
-        except KeyboardInterrupt:
-            with contextlib.suppress(KeyboardInterrupt):
-                child.wait(10)
+def _high(descriptor: int) -> int:
+    """Return a descriptor beside the standard streams, some of which may be closed."""
+    low = []
+    while descriptor <= 2:
+        low.append(descriptor)
+        descriptor = os.dup(descriptor)
+    for each in low:
+        os.close(each)
+    return descriptor
+
+
+@contextlib.contextmanager
+def _signals_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leave it to the second process what Ctrl-C and the like do: it ends, and so do we."""
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError):
+            child.send_signal(number)
+
+    before = {
+        number: signal.signal(number, pass_on)
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -147,7 +147,7 @@ class Forwards:
         for spec in specs:
             if spec.kind is ForwardKind.REMOTE:
                 check()
-                remotes.request(spec, accept=self._accept(spec))
+                self._request(remotes, spec, 0)
         return remotes
 
     def arm_again(self, link: Link) -> RemoteForwards:

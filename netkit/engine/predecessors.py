@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from netkit.engine.exec_channel import run_command
 from netkit.events import Event, Notice
@@ -46,7 +46,8 @@ _END: Final = (
     "while kill -0 $p 2>/dev/null; do i=$((i+1)); [ $i -lt 15 ] || exit 6; "
     "[ $i -ne 4 ] || kill -KILL $p; sleep 0.2 2>/dev/null || sleep 1; done; exit 0"
 )
-_NOTED: Final = re.compile(r"^netkit-session ([0-9]{1,10}) ([0-9A-Za-z:_]{1,60})$", re.MULTILINE)
+_BEGAN: Final = r"[0-9A-Za-z:_]{1,60}"
+_NOTED: Final = re.compile(rf"^netkit-session ([0-9]{{1,10}}) ({_BEGAN})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,21 @@ class Session:
 
     pid: int
     began: str
+
+
+class Note(Protocol):
+    """Where the sessions of a tunnel are written down, for when this process is gone."""
+
+    def read(self) -> tuple[Session, ...]:
+        """Return those of an earlier process."""
+
+    def write(self, sessions: Sequence[Session]) -> None:
+        """Keep them."""
+
+
+def is_start(text: str) -> bool:
+    """Return whether ``text`` can be a start time as the gateway says it."""
+    return re.fullmatch(_BEGAN, text) is not None
 
 
 def parse_session(output: bytes) -> Session | None:
@@ -69,6 +85,7 @@ class Predecessors:
     def __init__(self, emit: Callable[[Event], None]) -> None:
         self._emit = emit
         self._sessions: deque[Session] = deque(maxlen=KEPT)
+        self._note: Note | None = None
         self._told = False
 
     @property
@@ -76,12 +93,18 @@ class Predecessors:
         """What is remembered, the oldest first."""
         return tuple(self._sessions)
 
+    def keep_in(self, note: Note) -> None:
+        """Remember what ``note`` holds, and write down what comes; before the first link."""
+        self._sessions.extend(note.read())
+        self._note = note
+
     def note(self, link: Link) -> None:
         """Ask which process serves ``link``."""
         done = run_command(link, _NOTE, PATIENCE, kept=4096)
         session = parse_session(done.stdout)
         if session is not None:
             self._sessions.append(session)
+            self._write()
         elif done.outcome != "link-lost" and not self._told:
             self._told = True
             text = "the gateway does not say which process serves us: --takeover has no effect"
@@ -95,11 +118,16 @@ class Predecessors:
             return False
         ended = [each for each in self._sessions if each != mine and _end(link, each)]
         self._sessions.clear()
+        self._write()
         if ended:
             numbers = ", ".join(str(each.pid) for each in ended)
             text = f"ended our own session on the gateway that held the port (process {numbers})"
             self._emit(Notice(code="took-over", text=text))
         return bool(ended)
+
+    def _write(self) -> None:
+        if self._note is not None:
+            self._note.write(self.sessions)
 
 
 def _end(link: Link, session: Session) -> bool:

@@ -132,8 +132,8 @@ def describe(limits: Limits) -> tuple[str, ...]:
 def _check(option: str, value: float, lowest: float, highest: float, unit: str = "") -> None:
     if value == 0 or lowest <= value <= highest:
         return
-    range_ = f"{lowest:g} or more" if highest == math.inf else f"{lowest:g} to {highest:g}"
-    raise _bad(f"{option} {value:g} is out of range", f"it is {range_} {unit}".rstrip())
+    range_ = f"{lowest:.9g} or more" if highest == math.inf else f"{lowest:.9g} to {highest:.9g}"
+    raise _bad(f"{option} {value:.9g} is out of range", f"it is {range_} {unit}".rstrip())
 
 
 def _bad(summary: str, cause: str) -> UsageError:

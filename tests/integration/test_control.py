@@ -249,3 +249,31 @@ def test_status_is_quick(user: User, echo):
         user.run("status")
     used = psutil.Process().cpu_times()
     assert (used.children_user + used.children_system - before) / 3 < 0.6
+
+
+def test_a_session_that_outlived_us_is_ended_by_the_next(user: User, gateway: TestGateway, echo):
+    """The machine lost its power: the gateway still holds the port for a link that is no more."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    words = ("-R", f"127.0.0.1:{port}:{echo.address}", "--takeover")
+    assert forward(user, *words)[0] == 0
+    note = user.home / ".local/state/netkit/sessions/gw.json"
+    wait_until(note.exists, what="the note of the session")
+    frozen = gateway.serving
+    try:
+        for process in frozen:
+            process.suspend()
+        pid = user.pid("gw")
+        os.kill(pid, signal.SIGKILL)
+        gone(pid)
+        without = forward(user, *words[:2])
+        assert without[0] == 8
+        again = user.run("forward", "gw", "-F", str(user.config), *words, "--detach")
+        assert again.code == 0, again.err
+        assert "ended our own session on the gateway that held the port" in again.err
+    finally:
+        for process in frozen:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    with socket.create_connection(("127.0.0.1", port), 10) as sock:
+        assert exchange(sock, b"ours again") == b"ours again"

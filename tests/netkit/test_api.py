@@ -91,6 +91,16 @@ def test_link_that_is_lost_is_made_again_unless_said_otherwise(specs):
     ]
 
 
+def test_several_links_and_limits(specs):
+    limits = netkit.Limits(flows=9, targets=("*.internal:443",))
+    netkit.open_tunnel("gw", links="auto", limits=limits)
+    netkit.open_tunnel("gw", links=3, via=["me@two:2222"], spread=True, takeover=True)
+    assert specs[0].endurance == Endurance(links=0)
+    assert specs[0].limits is limits
+    assert specs[1].endurance == Endurance(links=3, spread=True, takeover=True)
+    assert specs[1].via == (Gateway("two", "me", 2222),)
+
+
 def test_nothing_said_is_nothing_decided(specs):
     netkit.open_tunnel("gw")
     for name in ("user", "port", "jumps", "config_file", "compression", "keepalive", "host_key"):
