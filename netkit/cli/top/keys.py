@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -91,7 +92,7 @@ class Keyboard:
                 left = until - time.monotonic()
                 if left <= 0:
                     return []
-                select.select([], [], [], min(left, 0.05))
+                threading.Event().wait(min(left, 0.05))  # select() there knows sockets alone
             first = self.msvcrt.getwch()
             if first in ("\0", "\xe0"):
                 return [key] if (key := _WINDOWS.get(self.msvcrt.getwch())) else []
