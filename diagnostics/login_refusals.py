@@ -77,7 +77,10 @@ _BY_CODE = {
     "bad-key-file": UNUSABLE,
     **dict.fromkeys(KEY_FAULTS, UNUSABLE),
 }
-_REFUSED = {"authentication-failed", "no-credentials"}
+_AGENT_GONE = ("agent-unreachable", "agent-failed", "agent-timeout")
+"""The login had nothing but an agent, which does not answer."""
+
+_REFUSED = {"authentication-failed", "no-credentials", *_AGENT_GONE}
 
 
 @dataclass(frozen=True, slots=True)
