@@ -43,11 +43,13 @@ def test_commands_listed_are_those_there_are():
         names
         == sorted(main.COMMANDS)
         == [
+            "add",
             "advise",
             "bench",
             "completion",
             "demo",
             "doctor",
+            "down",
             "forward",
             "gateway",
             "key",
@@ -55,8 +57,11 @@ def test_commands_listed_are_those_there_are():
             "profile",
             "protocols",
             "rdp",
+            "remove",
             "service",
             "shortcut",
+            "status",
+            "top",
             "up",
             "vnc",
             "x11",
