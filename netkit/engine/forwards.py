@@ -241,7 +241,7 @@ class Forwards:
         late.asked = True
         holder = holder_of(remotes.link, forward.address)
         if holder:
-            text = f"{forward.address} is held by {holder} there: {held_text(forward.address)}"
+            text = holder_text(forward.address, holder)
             self.set_health(forward.spec, Health.REFUSED, text)
             self._emit(Notice(code="remote-port-holder", text=text))
 
@@ -345,3 +345,10 @@ def held_text(address: Address) -> str:
         f"it likely still holds {address} for our own link that broke, and lets go once it notices "
         "that; ClientAliveInterval 15 in its sshd_config makes that a minute"
     )
+
+
+def holder_text(address: Address, holder: str) -> str:
+    """Return who holds what the gateway refused, and what helps."""
+    if holder.startswith(("sshd", "dropbear")):  # a session, which may be ours
+        return f"{address} is held by {holder} there: {held_text(address)}"
+    return f"{address} is held by {holder} there: it is asked for again until that ends"

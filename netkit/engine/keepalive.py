@@ -67,6 +67,8 @@ class KeepaliveClock:
 
         def answered(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
             self._link.measured(time.monotonic() - sent)
+            self.survived = max(self.survived, self.silence)
+            self.silence = 0.0  # what ends the link from now on, this silence did not
             self._stale(overdue=False)
             if samples > 1:
                 self.ask(samples - 1)

@@ -46,6 +46,9 @@ _END: Final = (
     "while kill -0 $p 2>/dev/null; do i=$((i+1)); [ $i -lt 15 ] || exit 6; "
     "[ $i -ne 4 ] || kill -KILL $p; sleep 0.2 2>/dev/null || sleep 1; done; exit 0"
 )
+_STAYS: Final = 6
+"""Exit status of `_END` where the process is still there."""
+
 _BEGAN: Final = r"[0-9A-Za-z:_]{1,60}"
 _NOTED: Final = re.compile(rf"^netkit-session ([0-9]{{1,10}}) ({_BEGAN})$", re.MULTILINE)
 
@@ -112,12 +115,18 @@ class Predecessors:
 
     def take_over(self, link: Link) -> bool:
         """End what is left of earlier links; return whether anything was."""
+        if not self._sessions:
+            return False
         own = run_command(link, _NOTE, PATIENCE, kept=4096)
         mine = parse_session(own.stdout)
         if mine is None:
             return False
-        ended = [each for each in self._sessions if each != mine and _end(link, each)]
+        became = {each: _end(link, each) for each in self._sessions if each != mine}
+        ended = [each for each, status in became.items() if status == 0]
+        # our own is to be found by the next link, and one that may still be there by the next try
+        kept = [each for each in self._sessions if became.get(each, _STAYS) in (_STAYS, None)]
         self._sessions.clear()
+        self._sessions.extend(kept)
         self._write()
         if ended:
             numbers = ", ".join(str(each.pid) for each in ended)
@@ -130,9 +139,10 @@ class Predecessors:
             self._note.write(self.sessions)
 
 
-def _end(link: Link, session: Session) -> bool:
+def _end(link: Link, session: Session) -> int | None:
+    """Return the exit status of `_END`: 0 where it was ended; None where none came."""
     command = _END.format(pid=session.pid, began=session.began)
-    return run_command(link, command, PATIENCE, kept=4096).status == 0
+    return run_command(link, command, PATIENCE, kept=4096).status
 
 
 def holder_of(link: Link, address: Address) -> str:

@@ -178,13 +178,16 @@ class Supervisor:
             self.attempt += 1
             if not self._pause(error):
                 return False
-            failed = self._try()
+            failed, cut_short = self._try()
             if failed is None:
                 self._connected(time.monotonic() - began)
                 return True
-            error = failed
             if self._stopping:
                 return False
+            if cut_short and may_help(failed):
+                self.attempt -= 1  # it did not fail: it made room for a fresh one
+            else:
+                error = failed
         self._give_up(error)
         return False
 
@@ -226,8 +229,8 @@ class Supervisor:
             self.due = None
             return not self._stopping
 
-    def _try(self) -> NetkitError | None:
-        """Try once; return what went wrong."""
+    def _try(self) -> tuple[NetkitError | None, bool]:
+        """Try once; return what went wrong, and whether the attempt was told to end."""
         cancelled = threading.Event()
         with self._changed:
             if self._stopping:
@@ -236,9 +239,9 @@ class Supervisor:
         try:
             self._lives.connect(cancelled)
         except NetkitError as error:
-            return error
+            return error, cancelled.is_set()
         finally:
             self._last = time.monotonic()
             with self._changed:
                 self._trying = None
-        return None
+        return None, False

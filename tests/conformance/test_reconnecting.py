@@ -370,9 +370,41 @@ class TestRemoteForwards:
             again(run)
             held = run.events.wait(Notice, code="remote-port-holder", timeout=20)
             assert f"process {os.getpid()})" in held.text
+            assert "our own" not in held.text
             assert run.tunnel.view().forwards[0].health is Health.REFUSED
             other.close()
             run.events.wait(HealthChanged, health=Health.UNVERIFIED, count=1, timeout=20)
+
+    def test_a_port_of_somebody_elses_makes_us_forget_nothing(self, gateway: TestGateway):
+        """A takeover that was in vain leaves our session to be found by the next link."""
+        with targets.echo() as target, contextlib.ExitStack() as stack:
+            forwards = [remote(target.address, HERE), remote(target.address, HERE)]
+            endurance = Endurance(takeover=True)
+            run = stack.enter_context(
+                tunnel(gateway, forwards=forwards, keepalive=QUICK, endurance=endurance)
+            )
+            wait_until(lambda: run.tunnel.earlier.sessions)
+            with gone(gateway):
+                run.events.wait(LinkDown)
+                taken = ("127.0.0.1", run.port(1))
+                stack.enter_context(socket.create_server(taken))
+            again(run)
+            run.events.wait(Notice, code="remote-port-holder", timeout=20)
+            before = gateway.serving
+            numbers = {each.pid for each in before}
+            assert numbers & {each.pid for each in run.tunnel.earlier.sessions}
+            for process in before:
+                process.suspend()
+            again(run, 2)
+            wait_until(
+                lambda: any(
+                    str(number) in notice.text
+                    for number in numbers
+                    for notice in run.events.of(Notice, code="took-over")
+                )
+            )
+            with run.connect() as sock:
+                assert exchange(sock, b"after") == b"after"
 
 
 class TestChains:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ from support import targets, tunnels
 from support.agent import Agent
 from support.faults import FaultProxy
 from support.tunnels import Run, exchange, local, tunnel
+from support.waiting import wait_until
 
 LASTING = Endurance()
 
@@ -110,3 +112,15 @@ def test_a_nat_that_forgets_makes_keepalives_more_frequent(gateway, monkeypatch)
             proxy.thaw()
             run.events.wait(Notice, code="keepalive-tightened")
             assert 0.3 < run.tunnel.view().keepalive < 0.5
+
+
+def test_a_link_that_ends_between_two_answers_proves_nothing(gateway, monkeypatch):
+    monkeypatch.setattr(keepalives, "LOWEST", 0.1)
+    keepalive = Keepalive(interval=0.8, count=3)
+    with tunnel(gateway, keepalive=keepalive, endurance=LASTING, adapts=True) as run:
+        began, stream = time.monotonic(), run.link.stream
+        wait_until(lambda: stream.last_received > began + 0.6)  # asked after a silence: an answer
+        gateway.kill()
+        again(run)
+        assert run.tunnel.view().keepalive == 0.8
+        assert not run.events.of(Notice, code="keepalive-tightened")

@@ -149,3 +149,13 @@ class TestProof:
         link.last_received = came
         with contextlib.nullcontext() if lives else pytest.raises(LinkLostError):
             link.run_until(200)
+
+
+def test_a_silence_ends_with_the_answer(link):
+    """What breaks a link later, a silence that was answered did not."""
+    clock = KeepaliveClock(link)
+    clock.start(Keepalive(interval=10, count=3))
+    link.run_until(111)
+    assert (clock.silence, clock.survived) == (10, 0)
+    link.replies[-1](False, b"")
+    assert (clock.silence, clock.survived) == (0, 10)

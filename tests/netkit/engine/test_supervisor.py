@@ -220,3 +220,45 @@ def test_a_better_moment(monkeypatch, then: Moment):
 
 def test_idle_link_is_looked_at_every_few_seconds_only():
     assert engine.POLL >= 5
+
+
+def test_an_attempt_that_a_kick_ended_has_not_failed(monkeypatch):
+    monkeypatch.setattr(engine, "PATIENCE", -1.0)
+    world = World(retries=1)
+    world.lives.hangs = True
+    world.supervisor.start()
+    try:
+        world.lose()
+        wait_until(lambda: world.lives.attempts, what="an attempt")
+        world.supervisor.kick()
+        world.events.wait(Notice, code="reconnected")
+        told = [(event.attempt, event.code) for event in world.events.of(Retrying)]
+        assert told == [(1, LOST.code)] * 2
+        assert not world.ends
+    finally:
+        world.supervisor.stop()
+        world.supervisor.join(5)
+
+
+def test_a_refusal_counts_although_a_kick_came(monkeypatch):
+    """No key is offered twice because somebody was in a hurry."""
+    monkeypatch.setattr(engine, "PATIENCE", -1.0)
+    refused = AuthenticationError("no")
+    world = World()
+
+    def connect(cancelled: threading.Event) -> None:
+        world.lives.attempts += 1
+        world.supervisor.kick()
+        assert cancelled.is_set()
+        raise refused
+
+    world.lives.connect = connect
+    world.supervisor.start()
+    try:
+        world.lose()
+        assert world.over.wait(5)
+        assert world.ends == [refused]
+        assert world.lives.attempts == 1
+    finally:
+        world.supervisor.stop()
+        world.supervisor.join(5)
