@@ -17,6 +17,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -127,12 +128,13 @@ def run_job(
         BaseException: whatever ``job.work`` raised, unless it had been told to stop.
     """
     inbox = Inbox()
+    session = _session() if TerminalPrompter.has_terminal() else None
     worker = threading.Thread(target=_work, args=(job, inbox), name="netkit-worker", daemon=True)
     with closing(inbox), _signals_to(inbox), _thread_faults_to(inbox):
         worker.start()
-        terminal = TerminalPrompter.has_terminal()
         while _is_hangup(message := inbox.get(None)) and reread is not None:
-            if terminal and not TerminalPrompter.has_terminal():
+            # a job that let go of its terminal has a session of its own, and did not lose it
+            if session == _session() and not TerminalPrompter.has_terminal():
                 break
             threading.Thread(target=reread, name="netkit-reread", daemon=True).start()
         if isinstance(message, _Done):
@@ -151,6 +153,12 @@ def run_job(
 
 def _is_hangup(message: Message | None) -> bool:
     return isinstance(message, _Signalled) and message.number == getattr(signal, "SIGHUP", None)
+
+
+def _session() -> int:
+    if sys.platform == "win32":
+        return 0
+    return os.getsid(0)
 
 
 def _code_and_error(message: Message | None) -> tuple[int, BaseException | None]:

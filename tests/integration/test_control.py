@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import signal
 import socket
+import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,7 +18,9 @@ import pytest
 
 from netkit.control.places import runtime_folder
 from support import targets, tunnels
+from support.cli import ROOT, process
 from support.commands import User, gone
+from support.keyboard import Keyboard
 from support.tunnels import TestGateway, exchange, outcome
 from support.waiting import wait_until
 
@@ -54,9 +59,8 @@ def test_a_tunnel_from_its_start_to_its_end(user: User, echo):
     assert code == 0
     first = port_of(out)
     pid = user.pid("gw")
-    process = psutil.Process(pid)
     assert os.getsid(pid) == pid
-    assert process.terminal() is None
+    assert psutil.Process(pid).terminal() is None
     with socket.create_connection(("127.0.0.1", first), 10) as sock:
         assert exchange(sock, b"in the background") == b"in the background"
 
@@ -148,6 +152,21 @@ def test_while_the_gateway_is_away(tmp_path: Path, echo):
         assert "connected again after" in log
 
 
+@contextlib.contextmanager
+def on_terminal(user: User, *words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start ``netkit WORDS`` on a terminal of its own; gives the master side, closed at the end."""
+    master, slave = pty.openpty()
+    ends = {"stdin": slave, "stdout": slave, "stderr": slave}
+    try:
+        argv = ["-P", "-m", "netkit", *words]
+        with process(argv, home=user.home, tty=slave, cwd=ROOT, **ends) as child:
+            os.close(slave)
+            yield child, master
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(master)
+
+
 class TestProfiles:
     def save(self, user: User, *words: str, name: str = "office") -> None:
         argv = ("profile", "save", name, "gw", "-F", str(user.config), *words, "--replace")
@@ -163,6 +182,20 @@ class TestProfiles:
         once = user.run("up", "office", "--once")
         assert (once.code, "office is running already" in once.err) == (0, True)
         assert user.run("down", "office").code == 0
+
+    def test_several_at_the_same_moment(self, user: User, echo):
+        self.save(user, "-L", f"127.0.0.1:0:{echo.address}")
+        codes: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: codes.append(user.run("up", "office", "--detach").code))
+            for _ in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(codes) == [0, 7, 7]
+        assert len(user.status()) == 1
 
     def test_two_in_one_process(self, user: User, echo):
         self.save(user, "-L", f"127.0.0.1:0:{echo.address}", name="one")
@@ -201,6 +234,26 @@ class TestProfiles:
         log = next((user.home / ".local/state/netkit/logs").iterdir())
         wait_until(lambda: "the rest takes effect at the next start" in log.read_text())
 
+    def test_a_hangup_after_it_left_a_terminal(self, user: User, echo):
+        """That the terminal closes is nothing to it, and SIGHUP is no sign of it."""
+        self.save(user, "-L", f"127.0.0.1:0:{echo.address}")
+        with on_terminal(user, "up", "office", "--detach") as (child, master):
+            Keyboard(master).wait_for("its log is")
+            assert child.wait(20) == 0
+        self.save(user, "-L", f"127.0.0.1:0:{echo.address}", "-D", "127.0.0.1:0")
+        os.kill(user.pid("office"), signal.SIGHUP)
+        wait_until(lambda: len(user.status("office")[0]["view"]["forwards"]) == 2)
+
+    @pytest.mark.parametrize("kind", ["up", "forward"])
+    def test_a_terminal_that_closes_ends_it(self, user: User, echo, kind):
+        self.save(user, "-L", f"127.0.0.1:0:{echo.address}")
+        with on_terminal(user, kind, "office") as (child, master):
+            Keyboard(master).wait_for("-> ")
+            wait_until(lambda: user.run("status").code == 0)
+            os.close(master)
+            assert child.wait(20) == 0
+        assert user.status() == []
+
 
 class TestSocket:
     @pytest.fixture
@@ -227,6 +280,48 @@ class TestSocket:
                 sock.shutdown(socket.SHUT_WR)
                 assert b'"ok"' not in sock.recv(65536)
         assert user.run("status").code == 0
+
+    @pytest.mark.parametrize("what", ["a file", "another user's"])
+    def test_its_place_is_taken(self, path: Path, user: User, echo, what: str):
+        """Then the tunnel goes on without, says so, and ends by a signal."""
+        assert user.run("down").code == 0
+        if what == "a file":
+            path.write_text("garbage")
+        else:
+            if os.geteuid() != 0:
+                pytest.skip("gives a socket to another user")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                sock.bind(str(path))
+            os.chown(path, 12345, -1)
+        try:
+            words = ("-F", str(user.config), "-L", f"127.0.0.1:0:{echo.address}", "--detach")
+            begun = user.run("forward", "gw", *words)
+            assert begun.code == 0
+            assert "status and down will not find this tunnel" in begun.err
+            with socket.create_connection(("127.0.0.1", port_of(begun.out)), 10) as sock:
+                assert exchange(sock, b"goes on") == b"goes on"
+            asked = user.run("status", "gw")
+            assert asked.code == 3
+            assert asked.out.startswith("gw (process ")
+            (said,) = map(json.loads, user.run("status", "--json").out.splitlines())
+            os.kill(said["pid"], signal.SIGTERM)
+            gone(said["pid"])
+        finally:
+            path.unlink()
+
+    def test_somebody_else_answers(self, path: Path, user: User):
+        path.unlink()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            asked: list[int] = []
+            status = threading.Thread(target=lambda: asked.append(user.run("status").code))
+            status.start()
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(b"\xff" * 100_000 + b"\n")
+            status.join(30)
+        assert asked == [3]
 
     def test_a_flood(self, path: Path, user: User):
         """Those who say nothing hold their places for a moment, and the tunnel goes on."""

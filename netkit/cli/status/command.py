@@ -63,7 +63,7 @@ def _one(holder: Holder, output: Output, *, kick: bool, with_flows: bool) -> int
             fault = {"code": error.code, "summary": error.summary}
             output.document({"name": holder.name, "pid": holder.pid, "error": fault})
         else:
-            output.data(f"{holder.name}  {error.summary} ({error.cause})")
+            output.data(lines.failure(holder.name, error.summary, error.cause))
         return 3
     if output.as_json:
         document = plain(said)

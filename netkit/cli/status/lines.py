@@ -31,6 +31,12 @@ def tunnel(said: Running) -> Iterator[str]:
         yield f"  reconnected {count(view.reconnects, 'time')}"
 
 
+def failure(name: str, summary: str, cause: str) -> str:
+    """Return the line of a tunnel that could not be asked."""
+    text = summary if summary.startswith(f"{name} ") else f"{name}: {summary}"
+    return clean(f"{text} ({cause})" if cause else text)
+
+
 def _state(said: Running) -> str:
     view = said.view
     if view.state is State.UP:

@@ -257,3 +257,44 @@ def test_the_inbox_survives_a_flood():
         inbox.put(message)
     assert [inbox.get(None) for _ in flood] == flood
     inbox.close()
+
+
+class TestHangup:
+    """SIGHUP of a job that can reread."""
+
+    @pytest.fixture
+    def seat(self, monkeypatch):
+        """Where the process sits: its session, and whether that has a terminal."""
+        found = {"session": 1, "terminal": True}
+        monkeypatch.setattr(lifecycle, "_session", lambda: found["session"])
+        monkeypatch.setattr(
+            lifecycle.TerminalPrompter, "has_terminal", staticmethod(lambda: found["terminal"])
+        )
+        return found
+
+    def run(self, before=lambda: None) -> tuple[int, int]:
+        """Return the exit code, and how often it was reread until SIGTERM."""
+        reread: list[None] = []
+
+        def during() -> None:
+            before()
+            send(signal.SIGHUP)()
+
+        def on_reread() -> None:
+            reread.append(None)
+            send(signal.SIGTERM)()
+
+        return run_job(FakeJob(during), reread=on_reread), len(reread)
+
+    def test_on_a_terminal_it_rereads(self, seat):
+        assert self.run() == (0, 1)
+
+    def test_without_one_from_the_start_it_rereads(self, seat):
+        seat["terminal"] = False
+        assert self.run() == (0, 1)
+
+    def test_the_terminal_went_away(self, seat):
+        assert self.run(lambda: seat.update(terminal=False)) == (0, 0)
+
+    def test_it_let_go_of_the_terminal_itself(self, seat):
+        assert self.run(lambda: seat.update(terminal=False, session=2)) == (0, 1)

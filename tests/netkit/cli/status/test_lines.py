@@ -88,3 +88,21 @@ def test_durations(seconds, text):
 @given(st.floats(0, 1e12))
 def test_any_duration(seconds):
     assert lines.duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("summary", "cause", "line"),
+    [
+        (
+            "office (process 7) cannot be asked",
+            "it hangs",
+            "office (process 7) cannot be asked (it hangs)",
+        ),
+        ("a line is no JSON", "", "office: a line is no JSON"),
+        ("\x1b[2J", "", "office: "),
+    ],
+)
+def test_one_that_cannot_be_asked(summary, cause, line):
+    said = lines.failure("office", summary, cause)
+    assert said.startswith(line)
+    assert said.isprintable()
