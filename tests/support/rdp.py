@@ -50,10 +50,14 @@ def running(argv: list[str], log: Path, **environment: str) -> Iterator[subproce
 
 @contextlib.contextmanager
 def x_display(folder: Path) -> Iterator[str]:
-    """Run an X server without a screen; it chooses its own number."""
+    """Run an X server without a screen; it chooses its own number.
+
+    The server of FreeRDP looks at the screens, leaves, and comes back: without ``-noreset`` the X
+    server would close what comes back while it starts afresh.
+    """
     read, write = os.pipe()
     argv = [
-        *(str(require("xvfb")), "-displayfd", str(write), "-screen", "0", "800x600x24"),
+        *(str(require("xvfb")), "-displayfd", str(write), "-noreset", "-screen", "0", "800x600x24"),
         *("-nolisten", "tcp"),
     ]
     with (folder / "xvfb.log").open("wb") as log:

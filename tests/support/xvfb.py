@@ -183,6 +183,7 @@ class Xvfb:
                 self._process.terminate()
             self._process.wait(20)
             self._process = None
-        if self.number >= 0:
+        # Another server may have chosen the number already.
+        if self.number >= 0 and not self._accepts():
             self.socket_path.unlink(missing_ok=True)
             self.lock_path.unlink(missing_ok=True)
