@@ -157,7 +157,10 @@ def second(names: Sequence[str]) -> Detacher | None:
     text = os.environ.pop(_VARIABLE, "")
     if not (text.isascii() and text.isdigit()):
         return None
-    os.set_inheritable(int(text), False)
+    try:
+        os.set_inheritable(int(text), False)
+    except (OSError, OverflowError):  # the variable is not ours
+        return None
     return Detacher(int(text), names)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from netkit.engine.supervisor import Supervisor
@@ -32,29 +33,24 @@ TRUNK: Final = 1
 """The number of the first link."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """What a branch needs of its tunnel, as functions."""
+    """What a branch needs of its tunnel.
 
-    def __init__(
-        self,
-        *,
-        make: Callable[[int, threading.Event], Chain],
-        up: Callable[[int, Chain], None],
-        loads: Callable[[], list[Load]],
-        emit: Callable[[Event], None],
-        look: Callable[[], Moment],
-        random: Callable[[], float],
-    ) -> None:
-        """``make`` connects the link of a number, ``up`` lets flows go over it.
+    Attributes:
+        make: connects the link of a number.
+        up: lets flows go over it.
+        loads: what the links that are up carry.
+        emit: takes what there is to say.
+        look, random: the world's.
+    """
 
-        ``loads`` is what the links that are up carry; ``look`` and ``random`` are the world's.
-        """
-        self.make = make
-        self.up = up
-        self.loads = loads
-        self.emit = emit
-        self.look = look
-        self.random = random
+    make: Callable[[int, threading.Event], Chain]
+    up: Callable[[int, Chain], None]
+    loads: Callable[[], list[Load]]
+    emit: Callable[[Event], None]
+    look: Callable[[], Moment]
+    random: Callable[[], float]
 
 
 class Branch:
@@ -175,7 +171,8 @@ class Branches:
         """
         self._links = links
         self._gateway = gateway
-        self._endurance = endurance
+        # The first one is made as later ones are; what ends with its link is the tunnel.
+        self._endurance = replace(endurance, reconnect=True)
         self._owner: Owner | None = None
         self._all: list[Branch] = []
         self._closed = False

@@ -96,10 +96,6 @@ class Carriers:
         with self._lock:
             return tuple(each for _, each in sorted(self._all.items()))
 
-    def of(self, chain: Chain) -> Carrier | None:
-        """Return the carrier of a link."""
-        return next((each for each in self.all() if each.chain is chain), None)
-
     def add(self, carrier: Carrier) -> None:
         """One more is up."""
         with self._lock:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from netkit.engine import probing
-from netkit.engine.branches import TRUNK, Branches, Owner
+from netkit.engine.branches import CLOSE_TIME, TRUNK, Branches, Owner
 from netkit.engine.carriers import Carrier, Carriers
 from netkit.engine.forwards import Forward, Forwards, attach
 from netkit.engine.hold import Held, Hold
+from netkit.engine.probing import Prober
 from netkit.engine.pulse import Pulse
-from netkit.engine.reach import CLOSE_TIME, Reach
+from netkit.engine.reach import Reach
 from netkit.engine.supervisor import POLL
 from netkit.errors import LinkLostError, NetkitError
 from netkit.events import Event, Health, LinkDown, Notice
@@ -31,11 +30,6 @@ if TYPE_CHECKING:
     from netkit.engine.relay import Flow
     from netkit.model import Address, ForwardSpec, Keepalive, Plan
     from netkit.plan.retries import Moment
-
-log = logging.getLogger("netkit.links")
-
-PROBE_TIME: Final = 5.0
-"""Seconds that a target has to answer when a forward is proved."""
 
 
 class Links:
@@ -81,7 +75,7 @@ class Links:
         self._lock = threading.RLock()
         self._rescued: deque[Held] = deque()
         self._up = threading.Event()
-        self._probe_due = 0.0
+        self._prober = Prober(plan.endurance.probe, forwards, lambda: self._closed)
         self._is_many = plan.endurance.links != 1
         self._carriers = Carriers(together=plan.endurance.links == 0)
         self._branches = Branches(plan.endurance.links, self._reach.name_of, plan.endurance)
@@ -133,12 +127,12 @@ class Links:
 
     def wait_up(self, timeout: float) -> Link | None:
         """Return the link, once there is one within ``timeout`` seconds."""
+        others = () if self.is_up else self._carriers.all()
+        if others:
+            return others[0].link
         self._up.wait(timeout)
         chain = self.chain
-        if chain is not None and self._up.is_set():
-            return chain.link
-        others = self._carriers.all()
-        return others[0].link if others else None
+        return chain.link if chain is not None and self._up.is_set() else None
 
     # --- up ---
 
@@ -148,7 +142,7 @@ class Links:
         Raises:
             NetkitError: what failed; `close` cleans up.
         """
-        chain = self.chain = self._reach.trunk(cancelled)
+        chain = self.chain = self._trunk(cancelled)
         chain.remotes = self._forwards.arm(chain.link, self._plan.forwards, check)
 
     def accept(self) -> None:
@@ -184,7 +178,7 @@ class Links:
         Raises:
             NetkitError: what failed; what waited still waits.
         """
-        chain = self._reach.trunk(cancelled)
+        chain = self._trunk(cancelled)
         try:
             chain.remotes = self._forwards.arm_again(chain.link)
             self._take_over(chain)
@@ -196,13 +190,26 @@ class Links:
         self._pulse.came(chain.link)
         self._begin()
 
+    def _trunk(self, cancelled: threading.Event) -> Chain:
+        chain = self._reach.trunk(cancelled)
+        chain.link.on_stale = self._stale
+        return chain
+
     def _carry(self, number: int, chain: Chain) -> None:
         """Let flows go over a link that is up."""
         self._carriers.add(Carrier(number, chain))
         if chain.has_ended:
-            self._carriers.remove(chain)
+            self._give_back(chain)
+        elif not self.is_up and number != TRUNK:
+            self._forwards.begun()
         if self.hold is not None:
             self.hold.serve()
+
+    def _give_back(self, chain: Chain) -> None:
+        """Hand nothing more to a link that has ended; what it did not get to waits again."""
+        hold = self.hold
+        for held in self._carriers.remove(chain):
+            held.drop() if hold is None else hold.put(held)
 
     def _give(self, held: Held) -> bool:
         """In the thread of the reception."""
@@ -213,7 +220,6 @@ class Links:
 
     def _prepare(self, link: Link) -> None:
         link.rescue = self._rescue
-        link.on_stale = self._stale
         self._limits.apply(link)
 
     def _take_over(self, chain: Chain) -> None:
@@ -236,7 +242,7 @@ class Links:
 
     def _begin(self) -> None:
         self.since = time.monotonic()
-        self._probe_due = 0.0
+        self._prober.now()
         self._forwards.begun()
         self._up.set()
 
@@ -278,8 +284,7 @@ class Links:
                 listener = None if self._is_many else listener
             for _, each, _ in self.links():
                 if not each.has_ended:
-                    with contextlib.suppress(NetkitError):
-                        _end_flows_of(each.link, forward.spec, listener)
+                    _end_flows(each.link, forward.spec, listener)
             if bound is not None:
                 bound.detach()
                 bound.close()
@@ -293,16 +298,13 @@ class Links:
 
     def _link_ended(self, chain: Chain, _error: NetkitError | None) -> None:
         """In the thread of the link that ended."""
-        left = self._carriers.remove(chain)
-        hold = self.hold
-        if hold is not None:
-            for held in left:
-                hold.put(held)
+        self._give_back(chain)
         if chain is self.chain:
             self._up.clear()
             self.changed()
-        else:
-            self._branches.ended(chain)
+            return
+        if self._branches.ended(chain) and not (self._carriers or self.is_up or self._closed):
+            self._forwards.set_all(Health.DOWN, "the last link is lost")
 
     def _rescue(self, flow: Flow) -> bool:
         """Keep the local side of a flow that had no channel yet; in the link's thread."""
@@ -390,10 +392,9 @@ class Links:
     # --- while it is up ---
 
     def _stale(self, overdue: bool) -> None:  # noqa: FBT001 - Link.on_stale
-        if overdue:
-            self._forwards.set_all(Health.STALE, "the gateway does not answer at the moment")
-        else:
-            self._forwards.set_all(Health.UNVERIFIED)
+        health = Health.STALE if overdue else Health.UNVERIFIED
+        reason = "the gateway does not answer at the moment" if overdue else ""
+        self._forwards.set_all(health, reason, remote_alone=len(self._carriers) > 1)
 
     def kick(self) -> None:
         """Have the further links try now, or prove themselves."""
@@ -409,41 +410,25 @@ class Links:
         chain = self.chain
         if chain is None or chain.remotes is None:
             return None
-        due: list[float] = []
         if self._earlier is not None and chain is not self._noted and chain.remotes.table:
             self._noted = chain
             self._earlier.note(chain.link)
+        due: list[float | None] = []
         with contextlib.suppress(NetkitError):  # the link is lost, which shows by itself
-            again = self._forwards.retry(chain.remotes)
-            due += [again] if again is not None else []
-            every = self._plan.endurance.probe
-            if every > 0:
-                if time.monotonic() >= self._probe_due:
-                    self._probe(chain.link)
-                    self._probe_due = time.monotonic() + every
-                due.append(max(self._probe_due - time.monotonic(), 0.01))
-        return min(due, default=None)
-
-    def _probe(self, link: Link) -> None:
-        for forward in self._forwards.all:
-            if self._closed or link.has_ended:
-                return
-            if probing.can_prove(forward.spec):
-                health, reason = probing.prove(link, forward.spec, PROBE_TIME)
-                if health is not Health.UNVERIFIED:
-                    self._forwards.set_health(forward.spec, health, reason)
-
-
-def _end_flows_of(link: Link, spec: ForwardSpec, listener: Listener | None) -> None:
-    link.run(lambda: _end_flows(link, spec, listener))
+            due = [self._forwards.retry(chain.remotes), self._prober.run(chain.link)]
+        return min((each for each in due if each is not None), default=None)
 
 
 def _end_flows(link: Link, spec: ForwardSpec, listener: Listener | None) -> None:
-    if listener is not None:
-        listener.detach()
-    for flow in list(link.flows):
-        if flow.forward is spec:
-            flow.abort("its forward was removed")
+    def work() -> None:
+        if listener is not None:
+            listener.detach()
+        for flow in list(link.flows):
+            if flow.forward is spec:
+                flow.abort("its forward was removed")
+
+    with contextlib.suppress(NetkitError):  # it has ended, and its flows with it
+        link.run(work)
 
 
 def _nothing() -> None:

@@ -39,6 +39,8 @@ _END: Final = (
     "p={pid}; "
     f"{_START}"
     '[ "$b" = "{began}" ] || exit 3; '
+    "u=$(sed -n 's/^Uid:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/$p/status 2>/dev/null); "
+    '[ -n "$u" ] || u=$(ps -o ruid= -p $p | tr -d " "); [ "$u" = "$(id -u)" ] || exit 7; '
     "n=$(cat /proc/$p/comm 2>/dev/null || ps -o comm= -p $p); "
     'case "${{n##*/}}" in sshd*|dropbear*) ;; *) exit 4;; esac; '
     "kill -TERM $p || exit 5; i=0; "

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from netkit.engine.branches import TRUNK
+from netkit.engine.branches import CLOSE_TIME, TRUNK
 from netkit.engine.chain import Chain
 from netkit.engine.ways import Ways
 from netkit.errors import LinkLostError, NetkitError
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from netkit.engine.hop_link import Company
     from netkit.engine.link import Link
     from netkit.model import Keepalive, Plan
-
-CLOSE_TIME: Final = 1.0
-"""Seconds for each step of closing a link."""
 
 
 class Reach:

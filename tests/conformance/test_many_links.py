@@ -12,7 +12,15 @@ import pytest
 
 from netkit.engine.tunnel import Tunnel
 from netkit.errors import GatewayUnreachableError
-from netkit.events import FlowFailed, LinkDown, LinkUp, Notice, State
+from netkit.events import (
+    FlowFailed,
+    Health,
+    HealthChanged,
+    LinkDown,
+    LinkUp,
+    Notice,
+    State,
+)
 from netkit.model import Endurance, Keepalive, Plan
 from support import targets, tunnels
 from support.tunnels import Events, Run, dynamic, exchange, local, outcome, remote, tunnel
@@ -175,6 +183,30 @@ class TestLoss:
                 links_up(run, 3)
                 with run.connect() as sock:
                     assert exchange(sock, b"after") == b"after"
+
+    def test_health_is_that_of_what_is_left(self, gateway):
+        """One link that does not answer, or is gone, is nothing to a forward that others carry."""
+        quick = Keepalive(interval=0.3, count=3)
+        with targets.echo() as target:
+            with tunnel(
+                gateway, forwards=[local(target.address)], keepalive=quick, endurance=THREE
+            ) as run:
+                links_up(run, 3)
+                number = psutil.Process(gateway.main).children()[-1]
+                number.suspend()
+                for process in number.children(True):
+                    process.suspend()
+                wait_until(lambda: sum(each.up for each in run.tunnel.view().links) == 2)
+                assert not run.events.of(HealthChanged)
+                gateway.server.stop()
+                wait_until(lambda: run.tunnel.view().forwards[0].health is Health.DOWN)
+                gateway.server.listen_again()
+                wait_until(
+                    lambda: run.tunnel.view().forwards[0].health is Health.UNVERIFIED, timeout=20
+                )
+                for process in psutil.Process().children(True):
+                    if process.status() == psutil.STATUS_STOPPED:
+                        process.kill()
 
 
 def test_forwards_come_and_go(gateway):

@@ -119,6 +119,11 @@ class LinkPair:
         """Return the socket at which the oldest unclaimed flow comes out."""
         return self._accepted.get(timeout=10)[0]
 
+    @property
+    def has_unclaimed(self) -> bool:
+        """Whether a flow came out that `far_socket` has not returned."""
+        return not self._accepted.empty()
+
     def ends(self) -> tuple[socket.socket, socket.socket]:
         """Return both ends of a new flow."""
         client, _ = self.flow()

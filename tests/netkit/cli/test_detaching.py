@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from netkit.cli import detaching
 from support.cli import environment, run_cli
@@ -50,6 +53,14 @@ def test_it_is_the_users_alone_and_bounded(tmp_path):
 def test_without_a_place_the_tunnel_goes_on(tmp_path):
     (tmp_path / "file").touch()
     write(tmp_path / "file" / "x.log")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("text", ["", "99", "9" * 30, "-1", "x"])
+def test_a_variable_of_somebody_else_is_none_of_ours(monkeypatch, text):
+    monkeypatch.setenv("NETKIT_DETACH_TO", text)
+    assert detaching.second(["office"]) is None
+    assert "NETKIT_DETACH_TO" not in os.environ
 
 
 def test_a_dry_run_stays_where_it_is():

@@ -47,8 +47,8 @@ class World:
         return chain
 
 
-def branches(links: int, world: World) -> Branches:
-    made = Branches(links, lambda _number: "gw", Endurance())
+def branches(links: int, world: World, *, reconnect: bool = True) -> Branches:
+    made = Branches(links, lambda _number: "gw", Endurance(reconnect=reconnect))
     made.start(world.owner)
     return made
 
@@ -61,6 +61,14 @@ def test_as_many_as_are_asked_for():
     made.close(1.0)
     assert all(each.has_ended for each in world.up.values())
     assert sorted(world.up) == [2, 3, 4]
+
+
+def test_a_tunnel_that_ends_with_its_link_has_them_too():
+    world = World()
+    made = branches(3, world, reconnect=False)
+    wait_until(lambda: sorted(world.up) == [2, 3])
+    made.close(1.0)
+    assert not world.told
 
 
 def test_with_auto_one_more_than_is_used():

@@ -78,6 +78,7 @@ def test_silence_ends_it_in_interval_times_count(link, interval, count):
 def test_any_byte_is_life(link):
     start(link, 10, 3)
     link.run_until(1100, alive=lambda _now: True)
+    assert link.now >= 1100, "it is not over"
 
 
 def test_life_after_some_silence_starts_the_count_again(link):
@@ -97,7 +98,10 @@ def test_it_is_asked_only_when_silent(link):
 
 def test_off(link):
     start(link, 0, 3)
+    before = len(link.asked)
     link.run_until(10_000)
+    assert link.now >= 10_000, "it is not over"
+    assert len(link.asked) == before
 
 
 def test_answer_measures_the_round_trip(link):

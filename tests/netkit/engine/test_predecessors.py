@@ -48,5 +48,8 @@ def test_a_process_that_is_another_now_is_left_alone():
         assert shell(_END.format(pid=other.pid, began="1")).returncode == 3
         # the very same process, but no sshd
         assert shell(_END.format(pid=other.pid, began=found.began)).returncode == 4
+        # the same again, of another user
+        end = _END.format(pid=other.pid, began=found.began)
+        assert shell(f"id() {{ echo 4242; }}; {end}").returncode == 7
         assert other.poll() is None
         other.kill()

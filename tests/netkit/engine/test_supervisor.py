@@ -172,6 +172,7 @@ def test_kick_ends_the_wait(world):
     wait_until(lambda: world.supervisor.due, what="an attempt to be due")
     world.supervisor.kick()
     world.events.wait(Notice, code="reconnected")
+    assert world.lives.attempts == 1
 
 
 def test_kick_ends_an_attempt_that_hangs(world, monkeypatch):
@@ -189,6 +190,7 @@ def test_somebody_who_waits_hurries_it(world):
     world.lives.is_awaited = True
     world.lose()
     world.events.wait(Notice, code="reconnected", timeout=5)
+    assert world.lives.attempts == 1
 
 
 def test_kick_makes_a_link_that_is_up_prove_itself(world):
