@@ -15,7 +15,7 @@ from netkit.engine.predecessors import holder_of
 from netkit.engine.remote import RemoteForwards
 from netkit.errors import LinkLostError, NetkitError, RemoteForwardError
 from netkit.events import Event, ForwardBound, Health, HealthChanged, Notice
-from netkit.model import Address, Endpoint, ForwardKind, ForwardSpec
+from netkit.model import Address, Endpoint, Fix, ForwardKind, ForwardSpec
 from netkit.plan.retries import Backoff
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from netkit.engine.link import Link
     from netkit.engine.listeners import Admit
     from netkit.engine.remote import Accept, RemoteListener
+    from netkit.text.port_holders import Holder
 
 LATE: Final = 1.0
 """Seconds before a remote forward that was refused on a new link is asked for again."""
@@ -147,8 +148,24 @@ class Forwards:
         for spec in specs:
             if spec.kind is ForwardKind.REMOTE:
                 check()
-                self._request(remotes, spec, 0)
+                self.ask(remotes, spec)
         return remotes
+
+    def ask(self, remotes: RemoteForwards, spec: ForwardSpec) -> RemoteListener:
+        """Ask for one for the first time.
+
+        Raises:
+            RemoteForwardError: the gateway refused; who holds the port is named where it tells.
+            LinkLostError: the link ended meanwhile.
+        """
+        try:
+            return self._request(remotes, spec, 0)
+        except RemoteForwardError as error:
+            holder = holder_of(remotes.link, spec.bind)
+            if holder is not None:
+                error.cause = f"{holder} listens there"
+                error.fixes = (_end_of(holder),)
+            raise
 
     def arm_again(self, link: Link) -> RemoteForwards:
         """Ask for everything on a later link; what is refused is asked for again, by `retry`.
@@ -240,7 +257,7 @@ class Forwards:
             return
         late.asked = True
         holder = holder_of(remotes.link, forward.address)
-        if holder:
+        if holder is not None:
             text = holder_text(forward.address, holder)
             self.set_health(forward.spec, Health.REFUSED, text)
             self._emit(Notice(code="remote-port-holder", text=text))
@@ -347,8 +364,16 @@ def held_text(address: Address) -> str:
     )
 
 
-def holder_text(address: Address, holder: str) -> str:
+def _end_of(holder: Holder) -> Fix:
+    if holder.is_session:
+        note = "if that is a session of yours that nobody uses any more"
+        return Fix(("kill", str(holder.pid)), where="gateway", note=note)
+    note = "shows what that is; another port of the gateway may be free"
+    return Fix(("ps", "-fp", str(holder.pid)), where="gateway", note=note)
+
+
+def holder_text(address: Address, holder: Holder) -> str:
     """Return who holds what the gateway refused, and what helps."""
-    if holder.startswith(("sshd", "dropbear")):  # a session, which may be ours
+    if holder.is_session:
         return f"{address} is held by {holder} there: {held_text(address)}"
     return f"{address} is held by {holder} there: it is asked for again until that ends"

@@ -271,7 +271,7 @@ class Links:
             raise LinkLostError(
                 "there is no link to the gateway at the moment", code="link-lost", retryable=True
             )
-        entry = remotes.request(spec)
+        entry = self._forwards.ask(remotes, spec)
         return self._forwards.add(spec, None, entry.address).addresses
 
     def remove(self, forward: Forward) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from netkit.engine.exec_channel import run_command
 from netkit.events import Event, Notice
 from netkit.model import Endpoint
-from netkit.text.port_holders import COMMAND, parse_holder
+from netkit.text.port_holders import COMMAND, Holder, parse_holder
 
 if TYPE_CHECKING:
     from netkit.engine.link import Link
@@ -147,9 +147,9 @@ def _end(link: Link, session: Session) -> int | None:
     return run_command(link, command, PATIENCE, kept=4096).status
 
 
-def holder_of(link: Link, address: Address) -> str:
-    """Return which program of the gateway listens there, as far as it tells; empty: unknown."""
-    if not isinstance(address, Endpoint):
-        return ""
+def holder_of(link: Link, address: Address) -> Holder | None:
+    """Return which program of the gateway listens there, as far as it tells."""
+    if not isinstance(address, Endpoint) or not address.port:
+        return None
     done = run_command(link, COMMAND.format(port=address.port), PATIENCE, kept=4096)
     return parse_holder(done.stdout.decode("utf-8", "replace"))

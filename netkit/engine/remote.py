@@ -121,7 +121,7 @@ class RemoteForwards:
         kind, data = _request_of(forward, port)
         self._ask(kind, data, reply, f"whether it listens on {forward.bind}", limit)
         if not entered:
-            raise _refused(forward)
+            raise _refused(forward, port)
         if isinstance(forward.bind, Endpoint) and not (
             self.again or _is_loopback(forward.bind.host)
         ):
@@ -316,8 +316,10 @@ def _ignore(_ok: bool, _data: bytes) -> None:  # noqa: FBT001 (a wire field)
     """The answer to a question that nobody waits for."""
 
 
-def _refused(forward: ForwardSpec) -> RemoteForwardError:
+def _refused(forward: ForwardSpec, port: int) -> RemoteForwardError:
     bind = forward.bind
+    if isinstance(bind, Endpoint):  # with the port that the gateway chose last time
+        bind = Endpoint(bind.host, bind.port or port)
     shown = str(bind)
     if isinstance(bind, Endpoint) and not bind.host:
         shown = f"port {bind.port}" if bind.port else "a port of its choice"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 COMMAND: Final = (
     "LC_ALL=C; PATH=$PATH:/usr/sbin:/sbin; "
@@ -17,10 +17,26 @@ _SS: Final = re.compile(r'users:\(\("([\x21-\x7e]{1,40}?)",pid=([0-9]{1,10})')
 _LSOF: Final = re.compile(r"^p([0-9]{1,10})\nc([\x21-\x7e]{1,40})$", re.MULTILINE)
 
 
-def parse_holder(text: str) -> str:
-    """Return ``sshd (process 812)``, or nothing where the text does not say."""
+class Holder(NamedTuple):
+    """A process that listens; ``name`` is printable ASCII."""
+
+    name: str
+    pid: int
+
+    @property
+    def is_session(self) -> bool:
+        """Whether it serves an SSH client, which may be ours."""
+        return self.name.startswith(("sshd", "dropbear"))
+
+    def __str__(self) -> str:
+        """Return ``sshd (process 812)``."""
+        return f"{self.name} (process {self.pid})"
+
+
+def parse_holder(text: str) -> Holder | None:
+    """Return who it is; None where the text does not say."""
     if found := _SS.search(text):
-        return f"{found[1]} (process {found[2]})"
+        return Holder(found[1], int(found[2]))
     if found := _LSOF.search(text):
-        return f"{found[2]} (process {found[1]})"
-    return ""
+        return Holder(found[2], int(found[1]))
+    return None

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from netkit.engine.predecessors import Session
-from netkit.errors import AuthenticationError, HostKeyError, LinkLostError
+from netkit.errors import AuthenticationError, HostKeyError, LinkLostError, RemoteForwardError
 from netkit.events import Health, HealthChanged, LinkDown, LinkUp, Notice, Retrying, State
 from netkit.model import Endpoint, Endurance, Keepalive
 from support import targets, tunnels
@@ -317,6 +317,7 @@ class TestRemoteForwards:
                 again(run)
                 notice = run.events.wait(Notice, code="remote-port-held")
                 assert "ClientAliveInterval" in notice.text
+                assert f"listen on port {run.port()}:" in notice.text
                 assert run.tunnel.view().forwards[0].health is Health.REFUSED
                 assert run.tunnel.view().forwards[1].health is Health.UNVERIFIED
                 with run.connect(1) as sock:
@@ -374,6 +375,24 @@ class TestRemoteForwards:
             assert run.tunnel.view().forwards[0].health is Health.REFUSED
             other.close()
             run.events.wait(HealthChanged, health=Health.UNVERIFIED, count=1, timeout=20)
+
+    def test_the_holder_is_named_at_the_first_start_too(self, gateway: TestGateway):
+        with targets.echo() as target, socket.create_server(("127.0.0.1", 0)) as other:
+            spec = remote(target.address, Endpoint("127.0.0.1", other.getsockname()[1]))
+            with pytest.raises(RemoteForwardError) as refused, tunnel(gateway, forwards=[spec]):
+                pass
+            assert f"(process {os.getpid()}) listens there" in refused.value.cause
+            assert refused.value.fixes[0].argv == ("ps", "-fp", str(os.getpid()))
+            with tunnel(gateway, forwards=[remote(target.address, HERE)]) as first:
+                spec = remote(target.address, Endpoint("127.0.0.1", first.port()))
+                with tunnel(gateway, forwards=[local(target.address)]) as second:
+                    with pytest.raises(RemoteForwardError) as refused:
+                        second.tunnel.add(spec)
+                    serving = {str(each.pid) for each in gateway.serving}
+            assert refused.value.cause.startswith("sshd")
+            kill, number = refused.value.fixes[0].argv
+            assert kill == "kill"
+            assert number in serving
 
     def test_a_port_of_somebody_elses_makes_us_forget_nothing(self, gateway: TestGateway):
         """A takeover that was in vain leaves our session to be found by the next link."""
