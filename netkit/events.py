@@ -71,6 +71,21 @@ class Notice(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepaliveTightened(Notice):
+    """A link broke as one does behind a NAT that forgets; a keepalive is sent more often now.
+
+    Attributes:
+        alive: the longest silence after which something came, in seconds; 0: there was none.
+        dead: the silence that the link did not survive, in seconds.
+        interval: seconds between keepalives from now on.
+    """
+
+    alive: float
+    dead: float
+    interval: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowOpened(Event):
     """A connection is carried: ``source`` asked for ``target``."""
 

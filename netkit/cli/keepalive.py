@@ -1,26 +1,33 @@
-"""``--keepalive auto``: what ``netkit doctor --nat`` measured in this network decides."""
+"""``--keepalive auto``: what was learnt of this network decides.
+
+``netkit doctor --nat`` measures it, and a link that broke as one does behind a NAT tells of it.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from netkit.errors import NetkitError
+from netkit.events import Event, KeepaliveTightened
 from netkit.model import Keepalive
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from diagnostics.model import Remembered, Report
     from diagnostics.ssh import HopFacts
     from diagnostics.system import System
-    from netkit.cli.services import Services
+    from netkit.cli.services import Services, TunnelLike
     from netkit.model import Hop, Plan, TunnelSpec
     from netkit.text.networks import Timeout
 
 _DAY: Final = 86400.0
 _CHECK: Final = "nat-timeout"
+_TRAFFIC: Final = "traffic"
+_PATIENCE: Final = 2.0
 
 
 def automatic(plan: Plan, known: Timeout | None, *, counted: bool) -> Plan:
@@ -64,6 +71,8 @@ def settled(spec: TunnelSpec, services: Services, *, counted: bool) -> TunnelSpe
 def _measured(known: Timeout) -> str:
     days = max(0, round((time.time() - known.measured) / _DAY))
     when = "today" if not days else f"{days} day{'s' if days > 1 else ''} ago"
+    if known.how == _TRAFFIC:
+        return f"a tunnel's link broke here after {known.dead:.0f} s of silence, {when}"
     if not known.dead:
         return f"connections survived {known.alive:g} s of silence here, measured {when}"
     after = f"{known.alive:g} to {known.dead:g} s" if known.alive else f"{known.dead:g} s at most"
@@ -83,6 +92,53 @@ def recall(plan: Plan, system: System | None = None) -> Timeout | None:
     if not networks.state_file().is_file():
         return None
     return networks.recall(router_of(system or _this_machine()), gateway_identity(plan.hops))
+
+
+class Learning:
+    """Keeps for the next start what a running tunnel finds out; a `Watcher`."""
+
+    def __init__(self, learn: Callable[[Plan, KeepaliveTightened], None]) -> None:
+        """``learn`` is `learn`, or stands in for it."""
+        self._learn = learn
+        self._plan: Plan | None = None
+        self._thread: threading.Thread | None = None
+
+    def begin(self, _tunnel: TunnelLike, plan: Plan, _tell: Callable[[Event], None]) -> None:
+        """The tunnel is about to start."""
+        self._plan = plan
+
+    def see(self, event: Event) -> None:
+        """Write it down in a thread of its own: the network's name may take a command."""
+        plan = self._plan
+        if plan is None or not isinstance(event, KeepaliveTightened):
+            return
+        self._thread = threading.Thread(
+            target=lambda: self._learn(plan, event), name="netkit-learning", daemon=True
+        )
+        self._thread.start()
+
+    def up(self) -> None:
+        """The forwards listen."""
+
+    def end(self) -> None:
+        """The tunnel is over."""
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
+
+
+def learn(plan: Plan, event: KeepaliveTightened, system: System | None = None) -> None:
+    """Keep what a running tunnel found out about the network that this machine is in now."""
+    from diagnostics.router import router_of
+    from netkit import networks
+
+    networks.remember(
+        router_of(system or _this_machine()),
+        gateway_identity(plan.hops),
+        alive=event.alive,
+        dead=event.dead,
+        how=_TRAFFIC,
+        interval=event.interval,
+    )
 
 
 def _this_machine() -> System:

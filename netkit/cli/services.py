@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netkit.engine.tunnel import Lending
     from netkit.engine.x11 import XServer
     from netkit.errors import NetkitError
-    from netkit.events import Event
+    from netkit.events import Event, KeepaliveTightened
     from netkit.model import Address, Endpoint, ForwardSpec, Plan, TunnelSpec, X11Trust
     from netkit.prompt import Prompter
     from netkit.text.networks import Timeout
@@ -169,6 +169,12 @@ def _recall(plan: Plan) -> Timeout | None:
     return recall(plan)
 
 
+def _learn(plan: Plan, event: KeepaliveTightened) -> None:
+    from netkit.cli.keepalive import learn
+
+    learn(plan, event)
+
+
 class ControlMaker(Protocol):
     """Makes what answers for a tunnel while it runs, and ends it when asked to."""
 
@@ -192,6 +198,7 @@ class Services:
     gateway: GatewayMaker = _gateway
     machine: MachineMaker = _machine
     recall: Callable[[Plan], Timeout | None] = _recall
+    learn: Callable[[Plan, KeepaliveTightened], None] = _learn
     display: Callable[[X11Trust], LocalDisplay] = _display
     where: Callable[[], XServer] = _where
     control: ControlMaker | None = _control

@@ -134,9 +134,10 @@ class TunnelJob:
             raise _no_forward(request)
         self._plan = plan
         if request.auto_keepalive:
-            from netkit.cli.keepalive import automatic
+            from netkit.cli.keepalive import Learning, automatic
 
             plan = automatic(plan, self._services.recall(plan), counted=request.counted)
+            self._watchers.append(Learning(self._services.learn))
         if request.dry_run:
             self._show_plan(plan)
             return 0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from netkit.events import Event, Notice
+from netkit.events import Event, KeepaliveTightened
 from netkit.model import Keepalive
 from netkit.plan.keepalives import tightened
 
@@ -52,4 +52,12 @@ class Pulse:
             f"the link broke after {silence:.0f} s of silence and a new one works: something on the"
             f" way forgets idle connections; a keepalive is sent every {interval:g} s from now on"
         )
-        self._emit(Notice(code="keepalive-tightened", text=text))
+        self._emit(
+            KeepaliveTightened(
+                code="keepalive-tightened",
+                text=text,
+                alive=self._survived,
+                dead=silence,
+                interval=interval,
+            )
+        )

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from netkit import errors, events
-from netkit.model import Fix, ForwardKind, Keepalive
+from netkit.events import KeepaliveTightened
+from netkit.model import Fix, ForwardKind, Keepalive, Plan
 from netkit.text.networks import Timeout
 from support.cli import LINK_UP, FakeTunnel, plan_of, run_cli
 
@@ -338,3 +339,17 @@ class TestAutomaticKeepalive:
     def test_dry_run_shows_it(self):
         done = run_cli(*RDP, "--keepalive", "auto", "--dry-run", recall=lambda _plan: KNOWN)
         assert "every 14 s" in done.out
+
+    def test_what_a_link_that_broke_tells_is_kept(self):
+        told = KeepaliveTightened(
+            code="keepalive-tightened", text="more often now", alive=0.0, dead=30.0, interval=15.0
+        )
+        kept: list[tuple[Plan, KeepaliveTightened]] = []
+        tunnel = FakeTunnel(on_start=lambda tunnel: tunnel.observer(told))
+        done = run_cli(
+            *("forward", "gw", "-D", "1080", "--keepalive", "auto"),
+            tunnel=tunnel,
+            learn=lambda plan, event: kept.append((plan, event)),
+        )
+        assert kept == [(tunnel.plan, told)]
+        assert "more often now" in done.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 
@@ -14,8 +15,10 @@ from netkit import networks
 from netkit.cli import keepalive
 from netkit.cli.services import Services
 from netkit.errors import UsageError
+from netkit.events import Event, KeepaliveTightened, Notice
 from netkit.model import Gateway, Hop, Keepalive, Plan, TunnelSpec
 from netkit.text.networks import Timeout
+from support.cli import FakeTunnel
 from support.machine import HOP, FakeSsh, FakeSystem
 
 PLAN = Plan(hops=(Hop(alias="gw", host="gw.example"),))
@@ -70,6 +73,7 @@ class TestAutomatic:
             ({}, "after 28 to 45 s, measured today"),
             ({"alive": 0.0, "dead": 4.0}, "after 4 s at most"),
             ({"dead": 0.0}, "survived 28 s of silence here"),
+            ({"how": "traffic"}, "a tunnel's link broke here after 45 s of silence, today"),
         ],
     )
     def test_what_was_measured(self, change, words):
@@ -138,3 +142,40 @@ class TestRemember:
 def test_the_whole_way_identifies_a_gateway():
     hops = (Hop(alias="a", host="jump"), Hop(alias="b", host="gw", port=2222))
     assert keepalive.gateway_identity(hops) == "jump:22 gw:2222"
+
+
+TIGHTENED = KeepaliveTightened(
+    code="keepalive-tightened", text="…", alive=12.0, dead=30.0, interval=15.0
+)
+
+
+class TestLearning:
+    """What a running tunnel finds out is there at the next start."""
+
+    def test_it_is_kept_for_this_network(self):
+        keepalive.learn(PLAN, TIGHTENED, machine())
+        known = keepalive.recall(PLAN, machine())
+        assert known is not None
+        assert (known.alive, known.dead, known.how) == (12.0, 30.0, "traffic")
+        plan = keepalive.automatic(PLAN, known, counted=False)
+        assert plan.keepalive.interval == 15.0
+
+    def test_only_what_tells_of_it_is_written_down_and_the_end_waits_for_that(self):
+        kept: list[tuple[Plan, KeepaliveTightened]] = []
+        events: list[Event] = []
+        pause = threading.Event()
+
+        def learn(plan, event):
+            pause.wait(0.1)
+            kept.append((plan, event))
+
+        watcher = keepalive.Learning(learn)
+        watcher.see(TIGHTENED)
+        watcher.begin(FakeTunnel(), PLAN, events.append)
+        watcher.see(Notice(code="x", text="y"))
+        watcher.up()
+        watcher.end()
+        assert (kept, events) == ([], [])
+        watcher.see(TIGHTENED)
+        watcher.end()
+        assert kept == [(PLAN, TIGHTENED)]

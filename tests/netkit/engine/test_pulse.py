@@ -25,11 +25,13 @@ def pulse(told: list[Event], *, adapts: bool = True) -> Pulse:
 def test_a_drop_after_silence_makes_it_shorter_and_the_outage_stays():
     told: list[Any] = []
     made, following = pulse(told), link()
-    made.lost(link(silence=30))
+    made.lost(link(silence=30, survived=12))
     made.came(following)
     assert made.keepalive == Keepalive(15, 6)
     assert following.keepalive.changed == [Keepalive(15, 6)]
-    assert [each.code for each in told] == ["keepalive-tightened"]
+    assert [(each.code, each.alive, each.dead, each.interval) for each in told] == [
+        ("keepalive-tightened", 12, 30, 15)
+    ]
     made.came(link())
     assert len(told) == 1
 
