@@ -180,7 +180,6 @@ class Links:
         """
         chain = self._trunk(cancelled)
         try:
-            chain.remotes = self._forwards.arm_again(chain.link)
             self._take_over(chain)
         except BaseException:
             chain.close(CLOSE_TIME)
@@ -189,6 +188,9 @@ class Links:
             self._reach.settled()
         self._pulse.came(chain.link)
         self._begin()
+        # What waits here does not wait for what the gateway says of its own ports.
+        with contextlib.suppress(LinkLostError):  # it is up no more, which shows by itself
+            chain.remotes = self._forwards.arm_again(chain.link)
 
     def _trunk(self, cancelled: threading.Event) -> Chain:
         chain = self._reach.trunk(cancelled)

@@ -13,7 +13,10 @@ import time
 import psutil
 import pytest
 
+from netkit.engine.forwards import Forwards
+from netkit.engine.link import Link
 from netkit.engine.predecessors import Session
+from netkit.engine.remote import RemoteForwards
 from netkit.errors import AuthenticationError, HostKeyError, LinkLostError, RemoteForwardError
 from netkit.events import Health, HealthChanged, LinkDown, LinkUp, Notice, Retrying, State
 from netkit.model import Endpoint, Endurance, Keepalive
@@ -303,6 +306,52 @@ class TestRemoteForwards:
                 assert run.port() == port
                 with run.connect() as sock:
                     assert exchange(sock, b"after") == b"after"
+
+    def test_a_gateway_that_is_slow_to_listen_holds_up_nobody_here(
+        self, gateway: TestGateway, monkeypatch: pytest.MonkeyPatch
+    ):
+        listens, arm_again = threading.Event(), Forwards.arm_again
+
+        def slow(forwards: Forwards, link: Link) -> RemoteForwards:
+            listens.wait(20)
+            return arm_again(forwards, link)
+
+        monkeypatch.setattr(Forwards, "arm_again", slow)
+        with targets.echo() as target:
+            forwards = [remote(target.address), local(target.address)]
+            with tunnel(gateway, forwards=forwards, endurance=LASTING) as run:
+                gateway.kill()
+                run.events.wait(LinkDown)
+                with run.connect(1) as sock:
+                    assert exchange(sock, b"meanwhile") == b"meanwhile"
+                assert run.tunnel.view().forwards[0].health is Health.DOWN
+                assert run.tunnel.view().forwards[1].health is Health.UNVERIFIED
+                listens.set()
+                again(run)
+                with run.connect() as sock:
+                    assert exchange(sock, b"after") == b"after"
+
+    def test_a_link_that_ends_before_the_gateway_listens_is_made_again(
+        self, gateway: TestGateway, monkeypatch: pytest.MonkeyPatch
+    ):
+        ending, arm_again = iter([True]), Forwards.arm_again
+
+        def cut(forwards: Forwards, link: Link) -> RemoteForwards:
+            if next(ending, False):
+                gateway.kill()
+                assert link.wait(10)
+            return arm_again(forwards, link)
+
+        monkeypatch.setattr(Forwards, "arm_again", cut)
+        with targets.echo() as target:
+            forwards = [remote(target.address), local(target.address)]
+            with tunnel(gateway, forwards=forwards, endurance=LASTING) as run:
+                gateway.kill()
+                run.events.wait(LinkDown, count=2)
+                again(run, 2)
+                for index in (0, 1):
+                    with run.connect(index) as sock:
+                        assert exchange(sock, b"after") == b"after"
 
     def test_port_that_the_dead_session_holds(self, gateway: TestGateway):
         """A link that broke is not known to be broken at the other end."""
