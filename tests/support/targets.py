@@ -119,6 +119,10 @@ class Target:
         self.connections: list[Connection] = []
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = socket.socketpair()
+        # Here, not in the thread: a test that begins now is not to find a descriptor more later.
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._scripts: list[threading.Thread] = []
         self._acceptor = threading.Thread(target=self._accept_all, name=f"target {self.address}")
         self._acceptor.start()
@@ -191,9 +195,7 @@ class Target:
         self.stop()
 
     def _accept_all(self) -> None:
-        with self._listener, selectors.DefaultSelector() as selector:
-            selector.register(self._listener, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
+        with self._listener, self._selector as selector:
             while not self._stopping.is_set():
                 selector.select()
                 try:
