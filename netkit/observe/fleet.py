@@ -78,7 +78,8 @@ class Figures:
     @property
     def trouble(self) -> str:
         """Why new connections would not be carried; empty where they would."""
-        if self.state is not State.UP:
+        carried = self.state is State.WAITING and any(link.up for link in self.links)
+        if self.state is not State.UP and not carried:
             return f"{self.state.value}: {self.reason}" if self.reason else self.state.value
         known = [forward.health for forward in self.forwards if forward.health is not None]
         if known and all(health in {Health.DOWN, Health.STALE} for health in known):

@@ -25,7 +25,8 @@ PROXY = ForwardSpec(ForwardKind.DYNAMIC, Endpoint("", 1080))
 
 
 def view(state: State = State.UP, **changes) -> TunnelView:
-    """Return what a tunnel says: one link and one forward, both well."""
+    """Return what a tunnel says: one link and one forward, both well if ``state`` lets them."""
+    up = state in {State.UP, State.STOPPING}
     values: dict[str, Any] = {
         "state": state,
         "reason": "",
@@ -35,7 +36,7 @@ def view(state: State = State.UP, **changes) -> TunnelView:
         "reconnects": 0,
         "seconds": 10.0,
         "keepalive": 30.0,
-        "links": (LinkView(number=1, gateway="gw", up=True, round_trip=0.02, flows=1),),
+        "links": (LinkView(number=1, gateway="gw", up=up, round_trip=0.02, flows=1),),
         "forwards": (ForwardView(forward=DESKTOP, addresses=(), health=Health.UP, held=2),),
         "flows_open": 0,
         "flows_total": 0,

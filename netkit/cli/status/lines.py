@@ -45,6 +45,10 @@ def _state(said: Running) -> str:
     if view.state is not State.WAITING:
         return f"{view.state.value}{why}"
     when = "trying now" if view.retry_in is None else f"next try in {duration(view.retry_in)}"
+    others = [link.number for link in view.links if link.up]
+    if others:  # what the gateway accepts comes over the first one alone
+        only = "connections from here alone are carried, by " + count(len(others), "link")
+        return f"{only}; for the first one attempt {view.attempt}, {when}{why}"
     return f"waiting, attempt {view.attempt}, {when}{why}"
 
 

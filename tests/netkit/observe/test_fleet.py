@@ -9,6 +9,7 @@ from netkit.events import (
     Health,
     HealthChanged,
     LinkDown,
+    LinkView,
     Retrying,
     State,
 )
@@ -70,6 +71,13 @@ def test_what_the_tunnel_says_goes_before_what_events_say():
     figures = watched.figures()
     assert (figures.trouble, figures.reconnects) == ("waiting: no route", 7)
     assert (figures.forwards[0].health, figures.forwards[0].held) == (Health.UP, 2)
+
+
+def test_a_first_link_that_is_away_is_no_trouble_while_others_carry():
+    watched = seen(LINK_UP)
+    links = tuple(LinkView(number=n, gateway="gw", up=n == 2) for n in (1, 2))
+    watched.attach(SaysOfItself(view(State.WAITING, reason="no route", links=links)))
+    assert watched.figures().trouble == ""
 
 
 def test_a_forward_that_was_removed_keeps_its_counters_and_no_health():

@@ -37,6 +37,15 @@ def test_why_one_waits():
     assert "attempt 7, trying now: no route" in trying[0]
 
 
+def test_one_whose_first_link_alone_is_away():
+    links = (replace(LINK, up=False), replace(LINK, number=2), replace(LINK, number=3))
+    waits = said(state=State.WAITING, reason="no route", attempt=7, links=links)
+    assert waits[0] == (
+        "office through gw (process 42): connections from here alone are carried, by 2 links;"
+        " for the first one attempt 7, trying now: no route"
+    )
+
+
 def test_a_forward_with_all_there_is_to_say():
     forward = ForwardView(
         forward=parse_forward(ForwardKind.REMOTE, "8080:localhost:80"),
