@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from netkit.cli import lasting
 from netkit.cli.lifecycle import GRACE
 from netkit.cli.main import META_OUTPUT, debug_option
-from netkit.cli.options import Seconds
 from netkit.cli.output import Output
 from netkit.cli.running import all_running, chosen, complete_running, one
 from netkit.control.protocol import ControlError
@@ -35,13 +35,7 @@ _LOOK: Final = 0.02
 @click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=complete_running)
 @click.option("--all", "everything", is_flag=True, help="All tunnels of yours.")
 @click.option("--now", is_flag=True, help="Reset open flows at once.")
-@click.option(
-    "--drain",
-    type=Seconds(0, 3600),
-    default=5.0,
-    show_default=True,
-    help="How long open flows may take to finish.",
-)
+@lasting.drain_option("How long open flows may take to finish.")
 @debug_option
 @click.pass_context
 def command(

@@ -52,13 +52,7 @@ lost, 5 host key refused, 6 login failed, 7 local bind failed, 8 remote forward 
 @detach_option
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as NDJSON, nothing else.")
-@click.option(
-    "--drain",
-    type=options.Seconds(0, 3600),
-    default=5.0,
-    show_default=True,
-    help="How long a stop waits for open flows.",
-)
+@lasting.drain_option()
 @click.option("-v", "--verbose", is_flag=True, help="Show every flow.")
 @debug_option
 @click.pass_context

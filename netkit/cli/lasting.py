@@ -77,6 +77,18 @@ def endurance_options(function: F) -> F:
     )(function)
 
 
+def drain_option(help_text: str = "How long a stop waits for open flows.") -> Callable[[F], F]:
+    """Return the option about how long open flows may take to finish at a stop."""
+    return click.option(
+        "--drain",
+        "--grace",
+        type=Seconds(0, 3600),
+        default=5.0,
+        show_default=True,
+        help=help_text,
+    )
+
+
 def via(text: str | None) -> tuple[Gateway, ...]:
     """Return the gateways of a ``--via``.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from netkit.cli import options
+from netkit.cli import lasting, options
 from netkit.cli.clients.errors import A_SERVER
 from netkit.cli.clients.launching import Launcher, accompanied
 from netkit.cli.clients.order import LIMIT, Order
@@ -80,13 +80,7 @@ def view_options(kind: Kind) -> Callable[[F], F]:
                 click.option(
                     "--json", "as_json", is_flag=True, help="Print events as NDJSON, nothing else."
                 ),
-                click.option(
-                    "--drain",
-                    type=options.Seconds(0, 3600),
-                    default=5.0,
-                    show_default=True,
-                    help="How long a stop waits for open flows.",
-                ),
+                lasting.drain_option(),
                 click.option("-v", "--verbose", is_flag=True, help="Show every flow."),
                 debug_option,
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netkit.cli import options
+from netkit.cli import lasting, options
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
 from netkit.cli.output import Output
@@ -96,13 +96,7 @@ def _words(values: Mapping[str, Any]) -> list[str]:
 @click.option("--expose", is_flag=True, help="Allow a bind that other hosts reach.")
 @click.option("--install-cookie", is_flag=True, help="Have xauth on the gateway keep the cookie.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
-@click.option(
-    "--drain",
-    type=options.Seconds(0, 3600),
-    default=5.0,
-    show_default=True,
-    help="With --display: how long a stop waits for open windows.",
-)
+@lasting.drain_option("With --display: how long a stop waits for open windows.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every flow.")
 @debug_option
 @click.pass_context

@@ -31,7 +31,8 @@ def test_the_only_one(office):
 
 
 @pytest.mark.parametrize(
-    ("words", "drain"), [(("--now",), 0.0), (("--drain", "2"), 2.0), (("--all",), 5.0)]
+    ("words", "drain"),
+    [(("--now",), 0.0), (("--drain", "2"), 2.0), (("--grace", "3"), 3.0), (("--all",), 5.0)],
 )
 def test_how(office, words, drain):
     assert run_cli("down", *words).code == 0
