@@ -163,7 +163,7 @@ class Forwards:
         except RemoteForwardError as error:
             holder = holder_of(remotes.link, spec.bind)
             if holder is not None:
-                error.cause = f"{holder} listens there"
+                error.cause = f"the port is taken there: {holder} listens on it"
                 error.fixes = (_end_of(holder),)
             raise
 
