@@ -40,6 +40,9 @@ OPEN_TIME: Final = 10.0
 """Seconds for a flow to open and a program to start."""
 
 TRIES: Final = 3
+PAUSE: Final = 0.2
+"""Seconds before the second try; twice that before the third."""
+
 NONCE: Final = 16
 MOST_SAID: Final = 4096
 LOOPBACK: Final = Endpoint("localhost", 0)
@@ -143,11 +146,12 @@ class ShellWay(Maker):
         """Return what ``call`` returns, at the third try if need be.
 
         dropbear closes a session that has just been opened when the program of another ends at
-        that moment.
+        that moment, which takes longer on a busy gateway.
         """
-        for _ in range(TRIES - 1):
+        for number in range(1, TRIES):
             with contextlib.suppress(FlowBrokenError):
                 return call()
+            self._cancelled.wait(number * PAUSE)
         return call()
 
     def _ready_once(self, command: str, seed: bytes) -> End:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from netkit.engine.chain import Chain
 from netkit.engine.views import FlowWatch, waits
 from support.links import LinkPair, tcp_pair
 from support.tunnels import read_exactly
@@ -56,13 +60,14 @@ def test_one_that_never_moved_is_idle_since_it_began(pair: LinkPair):
 
 
 def test_flows_that_ended_are_forgotten(pair: LinkPair):
-    watch = FlowWatch()
+    watch, links = FlowWatch(), [(1, cast("Chain", SimpleNamespace(link=pair.near)), 0.0)]
     one, other = pair.ends()
     with one, other:
-        look(pair, watch, 0.0)
+        (view,) = watch.look_at(links, 0.0)
+        assert (view.number, view.link) == (1, 1)
         assert watch._seen
     assert pair.is_idle()
-    look(pair, watch, 1.0)
+    assert watch.look_at(links, 1.0) == ()
     assert not watch._seen
 
 

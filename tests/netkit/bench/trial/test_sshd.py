@@ -80,7 +80,7 @@ def test_it_lets_its_user_in_and_ends_with_all_its_sessions(keys):
     finally:
         trial.stop()
     assert trial.server.has_ended
-    assert all(is_gone(process.pid) for process in serving)
+    wait_until(lambda: all(is_gone(process.pid) for process in serving))
     assert not keys.directory.exists()
 
 
@@ -114,7 +114,7 @@ def test_killed_sshd_leaves_nothing_behind(keys):
         os.kill(trial.server.pid, signal.SIGKILL)
         wait_until(lambda: trial.server.has_ended)
         trial.stop()
-        assert all(is_gone(process.pid) for process in serving)
+        wait_until(lambda: all(is_gone(process.pid) for process in serving))
         assert not keys.directory.exists()
     finally:
         session.close()
