@@ -242,14 +242,14 @@ class Run:
         assert isinstance(address, Endpoint)
         return address.port
 
-    def connect(self, index: int = 0, *, timeout: float = 20.0) -> socket.socket:
+    def connect(self, index: int = 0, *, timeout: float = 20.0, source: str = "") -> socket.socket:
         """Return a socket connected to a forward, with a time limit on all it does."""
-        return dial(self.address(index), timeout)
+        return dial(self.address(index), timeout, source=source)
 
-    def how_it_ends(self, index: int = 0) -> str:
-        """Connect to a forward, send nothing, and return the `outcome`."""
+    def how_it_ends(self, index: int = 0, *, source: str = "") -> str:
+        """Connect to a forward, from ``source``, send nothing, and return the `outcome`."""
         try:
-            sock = self.connect(index)
+            sock = self.connect(index, source=source)
         except ConnectionResetError:
             return "reset"  # it came faster than connect() returned
         with sock:
@@ -278,11 +278,13 @@ class Run:
             raise AssertionError(f"left: {link.flows} {link.mux.channels} {link.handshakes}")
 
 
-def dial(address: Address, timeout: float = 20.0) -> socket.socket:
-    """Return a socket connected to ``address``."""
+def dial(address: Address, timeout: float = 20.0, *, source: str = "") -> socket.socket:
+    """Return a socket connected to ``address``, from the address ``source``."""
     if isinstance(address, Endpoint):
         host = address.host.replace("*", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")
-        return socket.create_connection((host, address.port), timeout)
+        return socket.create_connection(
+            (host, address.port), timeout, (source, 0) if source else None
+        )
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(timeout)
     sock.connect(address.path)
