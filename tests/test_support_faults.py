@@ -78,6 +78,15 @@ def test_half_closed_connection_still_answers():
             assert sock.recv(1) == b""
 
 
+def test_what_becomes_due_between_two_looks_is_not_forgotten(
+    proxy: FaultProxy, sock: socket.socket
+):
+    proxy.set_delay(0.00005)
+    for _ in range(500):
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+
+
 def test_delay_is_added_each_way(proxy: FaultProxy, sock: socket.socket):
     proxy.set_delay(0.06)
     start = time.monotonic()

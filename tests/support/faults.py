@@ -90,6 +90,8 @@ class FaultProxy:
         self._orders: deque[tuple[Callable[[], None], threading.Event]] = deque()
         self._pipes: list[tuple[_Pipe, _Pipe]] = []
         self._stopping = False
+        # One moment for all decisions of a step: what becomes due between two of them is next.
+        self._looked = 0.0
         self._selector = selectors.DefaultSelector()
         self._thread = threading.Thread(target=self._run, name=f"fault proxy :{self.port}")
         self._thread.start()
@@ -237,6 +239,7 @@ class FaultProxy:
                 done.set()
         if self._listener in ready:
             self._accept()
+        self._looked = time.monotonic()
         for pair in list(self._pipes):
             try:
                 for direction, pipe in zip(BOTH, pair, strict=True):
@@ -261,7 +264,9 @@ class FaultProxy:
         ]
         now = time.monotonic()
         # What is due already waits for the sink to become writable, not for the clock.
-        later = [moment - now for moment in due if moment is not None and moment > now]
+        later = [
+            max(moment - now, 0.0) for moment in due if moment is not None and moment > self._looked
+        ]
         return min(later) if later else None
 
     def _accept(self) -> None:
@@ -325,7 +330,7 @@ class FaultProxy:
             pipe.sink.shutdown(socket.SHUT_WR)
 
     def _watch(self, pair: tuple[_Pipe, _Pipe]) -> None:
-        now = time.monotonic()
+        now = self._looked
         for index, pipe in enumerate(pair):
             back = pair[1 - index]
             wanted = 0
