@@ -22,6 +22,7 @@ from netkit.events import Health, HealthChanged, LinkDown, LinkUp, Notice, Retry
 from netkit.model import Endpoint, Endurance, Keepalive
 from support import targets, tunnels
 from support.faults import FaultProxy
+from support.services import free_port
 from support.sshd import make_key
 from support.tunnels import (
     Run,
@@ -404,6 +405,27 @@ class TestRemoteForwards:
                         assert exchange(sock, b"at once") == b"at once"
                     assert run.port() == port
                 assert not run.events.of(Notice, code="remote-port-held")
+
+    def test_dead_session_of_a_dropbear_is_ended(self, tmp_path):
+        endurance = Endurance(takeover=True)
+        with (
+            tunnels.start("dropbear", tmp_path) as gateway,
+            FaultProxy(gateway.port) as proxy,
+            targets.echo() as target,
+        ):
+            forwards = [remote(target.address, Endpoint("127.0.0.1", free_port()))]
+            hop = gateway.behind(proxy.port)
+            with tunnel(hop, forwards=forwards, keepalive=QUICK, endurance=endurance) as run:
+                wait_until(lambda: run.tunnel.earlier.sessions)
+                before = gateway.serving
+                for process in before:
+                    process.suspend()
+                run.events.wait(LinkDown)
+                again(run)
+                ended = run.events.wait(Notice, code="took-over")
+                assert any(f"process {each.pid})" in ended.text for each in before)
+                with run.connect() as sock:
+                    assert exchange(sock, b"at once") == b"at once"
 
     def test_somebody_elses_session_is_left_alone(self, gateway: TestGateway):
         """The port is taken by another program: with the word or without, it lives on."""
