@@ -7,9 +7,12 @@ screen; the command line renders them.  Each class carries the exit code of the 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from netkit.model import Fix
+
+HOPELESS: Final = (2, 5, 6)
+"""Exit codes of what only a person can mend: usage, host key refused, login failed."""
 
 
 class NetkitError(Exception):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PROGRAM = "netkit"
 COMPLETE_VARIABLE = "_NETKIT_COMPLETE"
 META_OUTPUT = "netkit.output"
+META_STAY_DOWN = "netkit.stay-down"
 
 COMMANDS = {
     "add": "Add forwards to a running tunnel.",
@@ -127,7 +128,7 @@ def run(argv: Sequence[str], services: Services | None = None) -> int:
         # The group's own options (--help, --version, --debug) are handled while this is made.
         with cli.make_context(PROGRAM, list(argv), obj=services) as context:
             code = cli.invoke(context)
-        return code if isinstance(code, int) else 0
+        return _final(code if isinstance(code, int) else 0, context)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -136,7 +137,16 @@ def run(argv: Sequence[str], services: Services | None = None) -> int:
     except click.Abort:
         return 130
     except Exception as error:  # noqa: BLE001 - the last resort renders whatever it is
-        return _failed(error, context)
+        return _final(_failed(error, context), context)
+
+
+def _final(code: int, context: click.Context | None) -> int:
+    """Return the exit code, 0 where another would have a service manager try in vain."""
+    if context is None or not context.meta.get(META_STAY_DOWN, False):
+        return code
+    from netkit.errors import HOPELESS
+
+    return 0 if code in HOPELESS else code
 
 
 def _prepare_streams() -> None:

@@ -13,7 +13,7 @@ import click
 from netkit.cli import lasting, options
 from netkit.cli.detaching import Detacher, detach, detach_option, second
 from netkit.cli.lifecycle import run_job
-from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
+from netkit.cli.main import META_OUTPUT, META_STAY_DOWN, PROGRAM, debug_option
 from netkit.cli.naming import Naming
 from netkit.cli.observing import observe_options, onlookers
 from netkit.cli.output import Output, OutputError
@@ -39,7 +39,8 @@ one ends at once. SIGHUP reads the profiles again: forwards that are new begin, 
 end, and the others stay.
 
 \b
-Exit codes: those of netkit forward; of several profiles, that of the first that failed.
+Exit codes: those of netkit forward; of several profiles, that of the first that failed. With
+--stay-down 0 instead of 2, 5 and 6.
 """
 
 
@@ -180,6 +181,11 @@ class UpJob:
     is_flag=True,
     help="If it runs already, only start its program again.",
 )
+@click.option(
+    "--stay-down",
+    is_flag=True,
+    help="End with 0 after what only a person can mend: a service is not started again.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as NDJSON, nothing else.")
 @lasting.drain_option()
@@ -192,6 +198,7 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **values: Any) -> int
     Without NAME it is the default profile.
     """
     ctx.meta[META_OUTPUT] = _output(values)
+    ctx.meta[META_STAY_DOWN] = values["stay_down"]
     profiles = _profiles(names)
     if values["password_stdin"] and len(profiles) > 1:
         raise UsageError(

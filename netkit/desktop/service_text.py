@@ -13,7 +13,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 from xml.parsers.expat import ExpatError
 
-from netkit.errors import UsageError
+from netkit.errors import HOPELESS, UsageError
 from netkit.text.profiles.names import why_not
 
 _MARK: Final = "netkit service of the profile "
@@ -23,8 +23,8 @@ RESTART: Final = 5
 WATCHDOG: Final = 60
 """Seconds without a sign of life after which systemd starts it anew."""
 
-_NEVER_AGAIN: Final = (2, 5, 6)
-"""Exit codes that only a person can mend: usage, host key refused, login failed."""
+STAY_DOWN: Final = "--stay-down"
+"""For managers that start again whatever ended with another exit code than 0."""
 
 _TASKS: Final = "http://schemas.microsoft.com/windows/2004/02/mit/task"
 
@@ -99,7 +99,7 @@ NotifyAccess=main
 {environment}ExecStart={" ".join(map(_word, service.argv))}
 Restart=on-failure
 RestartSec={RESTART}
-RestartPreventExitStatus={" ".join(map(str, _NEVER_AGAIN))}
+RestartPreventExitStatus={" ".join(map(str, HOPELESS))}
 TimeoutStartSec=infinity
 TimeoutStopSec=15
 WatchdogSec={WATCHDOG}
@@ -137,7 +137,7 @@ def agent(service: Service, path: str) -> bytes:
     return plistlib.dumps(
         {
             "Label": agent_label(service.profile),
-            "ProgramArguments": list(service.argv),
+            "ProgramArguments": [*service.argv, STAY_DOWN],
             "EnvironmentVariables": {"PATH": path, **dict(service.environment)},
             "RunAtLoad": True,
             "KeepAlive": {"SuccessfulExit": False},
@@ -186,7 +186,7 @@ def task(service: Service, user: str) -> bytes:
     _add(settings, "RestartOnFailure", Interval="PT1M", Count="255")
     actions = _add(root, "Actions")
     actions.set("Context", "Author")
-    command, *words = service.argv
+    command, *words = (*service.argv, STAY_DOWN)
     _add(actions, "Exec", Command=command, Arguments=" ".join(map(_windows_word, words)))
     text = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-16"?>\r\n{text}\r\n'.encode("utf-16")

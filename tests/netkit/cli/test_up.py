@@ -176,6 +176,29 @@ def test_no_forwards(file):
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.AuthenticationError("no"), 0),
+        (errors.HostKeyError("changed"), 0),
+        (errors.BindError("taken"), 7),
+        (errors.GatewayUnreachableError("away"), 4),
+    ],
+)
+@pytest.mark.parametrize("names", [("home",), ("home", "office")])
+def test_a_service_that_cannot_help_itself_stays_down(error, code, names):
+    done = run_cli("up", *names, "--stay-down", tunnel=FakeTunnel(start_error=error))
+    assert done.code == code
+    assert error.summary in done.err
+    done = run_cli("up", *names, tunnel=FakeTunnel(start_error=error))
+    assert done.code == error.exit_code
+
+
+def test_a_service_without_its_profile_stays_down():
+    assert run_cli("up", "gone", "--stay-down").code == 0
+    assert run_cli("up", "gone").code == 2
+
+
 def test_a_fix_says_the_profile():
     tunnel = FakeTunnel(start_error=errors.LinkLostError("lost", retryable=True))
     done = run_cli("up", "home", tunnel=tunnel)

@@ -137,7 +137,7 @@ def test_a_program_whose_path_systemd_would_change(path: str):
 def test_an_agent():
     values = plistlib.loads(agent(OFFICE, "/opt/bin:/usr/bin"))
     assert values["Label"] == "netkit.office"
-    assert values["ProgramArguments"] == list(OFFICE.argv)
+    assert values["ProgramArguments"] == [*OFFICE.argv, "--stay-down"]
     assert values["KeepAlive"] == {"SuccessfulExit": False}
     assert values["RunAtLoad"] is True
     assert values["EnvironmentVariables"]["PATH"] == "/opt/bin:/usr/bin"
@@ -158,7 +158,9 @@ def test_a_task():
     assert text("Settings/StopIfGoingOnBatteries") == "false"
     assert text("Settings/RestartOnFailure/Interval") == "PT1M"
     assert text("Actions/Exec/Command") == "/opt/net kit/netkit"
-    assert text("Actions/Exec/Arguments") == subprocess.list2cmdline(OFFICE.argv[1:])
+    assert text("Actions/Exec/Arguments") == subprocess.list2cmdline(
+        [*OFFICE.argv[1:], "--stay-down"]
+    )
 
 
 @given(st.lists(WORDS, max_size=4))
@@ -166,7 +168,7 @@ def test_words_of_a_task_are_those_of_the_c_runtime(words: list[str]):
     service = Service(profile="office", program=("n.exe",), options=tuple(words))
     root = ET.fromstring(task(service, "me").decode("utf-16").split("?>", 1)[1].strip())
     found = root.findtext(f"{TASK}Actions/{TASK}Exec/{TASK}Arguments")
-    assert found == subprocess.list2cmdline(service.argv[1:])
+    assert found == subprocess.list2cmdline([*service.argv[1:], "--stay-down"])
 
 
 def test_ours_are_known():
