@@ -22,7 +22,7 @@ from netkit.events import Health, HealthChanged, LinkDown, LinkUp, Notice, Retry
 from netkit.model import Endpoint, Endurance, Keepalive
 from support import targets, tunnels
 from support.faults import FaultProxy
-from support.services import free_port
+from support.ports import free_port
 from support.sshd import make_key
 from support.tunnels import (
     Run,

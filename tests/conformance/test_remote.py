@@ -15,6 +15,7 @@ from netkit.wire import messages as wire
 from netkit.wire.messages import Fields, string, u32
 from support import targets, tunnels
 from support.hostile import HostileServer, forwarded
+from support.ports import free_port
 from support.tunnels import (
     TestGateway,
     exchange,
@@ -28,13 +29,6 @@ from support.waiting import wait_until
 
 SUCCESS = bytes([wire.REQUEST_SUCCESS])
 FAILURE = bytes([wire.REQUEST_FAILURE])
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def dial(port: int) -> socket.socket:

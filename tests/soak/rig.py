@@ -18,6 +18,7 @@ from support import tunnels
 from support.cli import environment
 from support.commands import User
 from support.peers import require
+from support.ports import free_port
 from support.tunnels import TestGateway
 from support.waiting import wait_until
 
@@ -67,12 +68,6 @@ def _process(argv: list[str], **more: object) -> Iterator[subprocess.Popen[bytes
             child.wait()
         if child.stdout is not None:
             child.stdout.close()
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        return int(made.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from support.cli import ROOT, Outcome, environment
+from support.processes import is_gone
 from support.tunnels import TestGateway
 from support.waiting import wait_until
 
@@ -70,11 +71,4 @@ class User:
 
 def gone(pid: int, timeout: float = 20.0) -> None:
     """Wait until a process that is no child of ours has ended."""
-
-    def is_gone() -> bool:
-        try:
-            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return True
-
-    wait_until(is_gone, timeout=timeout, what=f"the end of process {pid}")
+    wait_until(lambda: is_gone(pid), timeout=timeout, what=f"the end of process {pid}")

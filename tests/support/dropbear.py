@@ -20,6 +20,7 @@ from typing import Self
 import psutil
 
 from support.peers import require, unavailable
+from support.ports import free_port
 from support.waiting import wait_until
 
 # Shell words: the arguments are paths of ours and arrive as "$1", "$2".
@@ -62,7 +63,7 @@ class Dropbear:
         lines = made.stdout.splitlines()
         self._public = " ".join(next(k for k in lines if "AAAA" in k).split()[:2])
         self._log: list[str] = []
-        self.port = _free_port()
+        self.port = free_port()
         server = [str(binary), "-F", "-E", "-r", str(key_file), "-p", f"127.0.0.1:{self.port}"]
         self._process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", _IN_NAMESPACE, "sh", str(passwd), *server, *options],
@@ -139,10 +140,3 @@ def can_mount() -> bool:
         ["unshare", "--mount", "true"], check=False, capture_output=True, stdin=subprocess.DEVNULL
     )
     return done.returncode == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

@@ -97,14 +97,6 @@ class Putty:
             process.communicate()
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nothing listens at; PuTTY cannot choose one itself."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
 def _listens(place: Place) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)

@@ -20,6 +20,7 @@ import pytest
 from support import cli
 from support.forwarding import Forwarding
 from support.peers import require
+from support.ports import free_port
 from support.waiting import wait_until
 
 ADDRESS = ("127.0.0.2", 3389)
@@ -85,9 +86,7 @@ def shared_desktop(folder: Path, display: str) -> Iterator[int]:
         text=True,
     )
     sam.write_text(made.stdout.splitlines()[0] + "\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     argv = [
         *(str(server), f"/port:{port}", "/bind-address:127.0.0.1", f"/sam-file:{sam}"),
         *("+auth", "/sec:nla"),

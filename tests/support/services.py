@@ -29,19 +29,12 @@ from typing import Any, Self
 import psutil
 
 from support.peers import require
+from support.ports import free_port
 from support.waiting import wait_until
 
 PASSWORD = "wonderland"
 USER = "alice"
 _OTHER = "nobody"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Service:

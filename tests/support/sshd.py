@@ -26,6 +26,7 @@ import psutil
 
 from netkit.model import Endpoint
 from support.peers import require
+from support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -188,9 +189,7 @@ class Sshd:
     def _listen(self) -> None:
         for _ in range(20):
             # sshd cannot choose a free port itself, and another process may take this one first
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
+            self.port = free_port()
             address = Endpoint(self.host, self.port)
             process = self._spawn(["-D", "-o", f"ListenAddress={address}"], None)
             if self._started(process):

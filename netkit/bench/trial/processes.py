@@ -28,6 +28,9 @@ MAX_LINE: Final = 1000
 STOP_LIMIT: Final = 2.0
 """Seconds for each step of the end."""
 
+ORPHAN_LIMIT: Final = 5.0
+"""Seconds to look for children that a server left when it died."""
+
 _TICK: Final = 0.1
 _POLL: Final = 0.01
 
@@ -139,11 +142,24 @@ class Served:
                 _await_end(_kill(_descendants(self.pid)))
                 self._process.kill()
             self._process.wait()
-            _await_end(_kill(_orphans(port, Path(self._argv[0]).name) if port else []))
-            self._reader.join(STOP_LIMIT)  # it reads until they are all gone
+            self._end_orphans(port)
             if self._guard is not None:
                 self._guard.kill()
                 self._guard.communicate()
+
+    def _end_orphans(self, port: int) -> None:
+        """End what outlived the server, until nobody can say anything any more.
+
+        Each of its children holds the pipe that the reader reads.  One look does not always show
+        them all: the system's table of connections changes while it is read.
+        """
+        name = Path(self._argv[0]).name
+        deadline = time.monotonic() + ORPHAN_LIMIT
+        while True:
+            _await_end(_kill(_orphans(port, name) if port else []))
+            self._reader.join(_TICK if port else STOP_LIMIT)
+            if not port or not self._reader.is_alive() or time.monotonic() >= deadline:
+                return
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -163,13 +179,17 @@ def _descendants(pid: int) -> list[psutil.Process]:
 
 def _orphans(port: int, name: str) -> list[psutil.Process]:
     """Find the processes ``name`` that serve connections to a port, and what they started."""
-    found: set[psutil.Process] = set()
+    pids: set[int] = set()
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             if connection.pid and connection.laddr and connection.laddr.port == port:
-                process = psutil.Process(connection.pid)
-                if process.name().startswith(name):
-                    found.update((process, *process.children(recursive=True)))
+                pids.add(connection.pid)
+    found: set[psutil.Process] = set()
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            if process.name().startswith(name):
+                found.update((process, *process.children(recursive=True)))
     return list(found)
 
 

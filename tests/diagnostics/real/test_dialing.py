@@ -15,6 +15,7 @@ import pytest
 
 from diagnostics.real import dialing
 from netkit.model import Endpoint, UnixPath
+from support.ports import free_port
 
 ABORT = struct.pack("ii", 1, 0)
 
@@ -40,12 +41,6 @@ def server(
             yield Endpoint(*name[:2]) if isinstance(name, tuple) else UnixPath(str(where))
         finally:
             thread.join(20)
-
-
-def free_port() -> int:
-    bound = dialing.bind(Endpoint("127.0.0.1", 0)).bound
-    assert bound is not None
-    return bound.port
 
 
 def say(text: bytes) -> Callable[[socket.socket], object]:

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from diagnostics.real import tools
 from diagnostics.system import ToolOutput
+from support.processes import is_gone
 from support.waiting import wait_until
 
 
@@ -160,13 +160,6 @@ def test_what_a_child_says_right_afterwards(tmp_path: Path):
     tool = script(tmp_path / "tool", "(sleep 0.12; echo late) & echo out")
     output = tools.run((tool,), 20.0)
     assert (output.status, output.stdout) == (0, b"out\nlate\n")
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_one_that_is_not_ours_to_kill(monkeypatch):

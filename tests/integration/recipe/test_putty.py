@@ -33,7 +33,8 @@ from netkit.text.putty.session_file import parse_session
 from support import cli
 from support.forwarding import run_netkit
 from support.peers import require
-from support.putty import Putty, free_port
+from support.ports import free_port
+from support.putty import Putty
 from support.sshd import Sshd, public_line
 from support.targets import echo
 from support.tunnels import exchange

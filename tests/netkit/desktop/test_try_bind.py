@@ -7,6 +7,7 @@ import pytest
 
 from netkit.desktop import try_bind
 from netkit.model import Endpoint
+from support.ports import free_port
 
 
 @pytest.fixture
@@ -22,10 +23,7 @@ def test_a_port_that_somebody_listens_at_is_not_free(taken: Endpoint):
 
 
 def test_a_port_that_nobody_has_is_free(taken: Endpoint):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert try_bind.is_free(Endpoint("127.0.0.1", port))
+    assert try_bind.is_free(Endpoint("127.0.0.1", free_port()))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others have 127.0.0.1 alone")

@@ -20,6 +20,7 @@ from netkit.wire.messages import string, u32
 from support import targets
 from support.gateways import OpenSsh, TestGateway, connect_unix, gateway
 from support.peers import require
+from support.ports import free_port
 from support.sshd import public_line
 from support.waiting import wait_until
 
@@ -116,10 +117,8 @@ def test_dynamic_forward_with_curl(server: TestGateway):
         connection.read()
         connection.sock.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nyes")
 
-    with targets.Target(respond) as web, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+    port = free_port()
+    with targets.Target(respond) as web:
         with OpenSsh(server, "-D", f"127.0.0.1:{port}", "-o", "ExitOnForwardFailure=yes"):
             argv = [curl, "-sS", "--retry", "5", "--retry-connrefused", "--max-time", "20"]
             argv += ["-x", f"socks5h://127.0.0.1:{port}", f"http://localhost:{web.port}/"]
@@ -339,10 +338,8 @@ def test_remote_forward_to_a_port_of_the_gateways_choice(server: TestGateway):
 
 
 def test_remote_forward_to_a_given_port(server: TestGateway):
-    with socket.socket() as probe, targets.echo() as target:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+    port = free_port()
+    with targets.echo() as target:
         with OpenSsh(server, "-R", f"127.0.0.1:{port}:127.0.0.1:{target.port}"):
             assert f"127.0.0.1:{port}" in server.wait_for_notice("gateway-listening")
             sock = socket.create_connection(("127.0.0.1", port), 10)

@@ -16,8 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from netkit.bench.trial import processes
 from netkit.bench.trial.processes import MAX_LINE, MAX_LINES, Served
 from support import cli
+from support.processes import is_gone
 from support.waiting import wait_until
 
 NEVER = threading.Event()
@@ -117,21 +119,13 @@ def test_stop_ends_the_children_too_and_is_idempotent(tmp_path: Path):
         s.stop()
         assert s.has_ended
         for pid in (s.pid, int(found[1]), int(found[2])):
-            wait_until(partial(is_dead, pid))
+            wait_until(partial(is_gone, pid))
 
 
 def test_server_that_was_never_asked_is_not_seen_afterwards(tmp_path: Path):
     with served(tmp_path, "input()") as s:
         s.stop()
         assert s.cpu_seconds() is None
-
-
-def is_dead(pid: int) -> bool:
-    """Whether it is gone, or only its new parent has not looked yet."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 ORPHAN = """
@@ -149,17 +143,54 @@ ORPHAN = """
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sockets of other processes are seen")
-def test_children_of_a_server_that_died_are_found_by_their_port(tmp_path: Path):
+sees_sockets = pytest.mark.skipif(
+    sys.platform != "linux", reason="sockets of other processes are seen"
+)
+
+
+def with_an_orphan(directory: Path) -> tuple[Served, int, int]:
+    """Return a server that has died, its port and the child that serves on."""
     server = Served(
-        [os.path.realpath(sys.executable), "-u", "-c", textwrap.dedent(ORPHAN)], tmp_path
+        [os.path.realpath(sys.executable), "-u", "-c", textwrap.dedent(ORPHAN)], directory
     )
     found = server.wait_for(r"port (\d+) child (\d+)", 20, NEVER)
     assert found
     wait_until(lambda: server.has_ended)
     assert psutil.pid_exists(int(found[2]))
-    server.stop(int(found[1]))
-    wait_until(lambda: is_dead(int(found[2])))
+    return server, int(found[1]), int(found[2])
+
+
+@sees_sockets
+def test_children_of_a_server_that_died_are_found_by_their_port(tmp_path: Path):
+    server, port, child = with_an_orphan(tmp_path)
+    server.stop(port)
+    assert is_gone(child)
+
+
+@sees_sockets
+def test_they_are_looked_for_until_they_are_gone(tmp_path: Path, monkeypatch):
+    """The table of connections changes while it is read, and a process may end meanwhile."""
+    server, port, child = with_an_orphan(tmp_path)
+    real = psutil.net_connections("tcp")
+    (seen,) = {each for each in real if each.laddr and each.laddr.port == port and each.pid}
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    looks = iter([[], [seen._replace(pid=ended.pid)], [seen._replace(pid=ended.pid), seen]])
+    monkeypatch.setattr(psutil, "net_connections", lambda _kind: next(looks))
+    server.stop(port)
+    assert is_gone(child)
+    assert next(looks, None) is None
+
+
+@sees_sockets
+def test_looking_for_them_has_an_end(tmp_path: Path, monkeypatch):
+    server, port, child = with_an_orphan(tmp_path)
+    monkeypatch.setattr(processes, "ORPHAN_LIMIT", 0.3)
+    monkeypatch.setattr(psutil, "net_connections", lambda _kind: [])
+    server.stop(port)
+    assert not is_gone(child)
+    os.kill(child, signal.SIGKILL)
+    wait_until(lambda: is_gone(child))
 
 
 @posix
@@ -183,5 +214,5 @@ def test_server_and_files_are_gone_when_we_die_without_a_word(tmp_path: Path):
         timeout=60,
     )
     pid = int(done.stdout)
-    wait_until(lambda: is_dead(pid))
+    wait_until(lambda: is_gone(pid))
     wait_until(lambda: not directory.exists())

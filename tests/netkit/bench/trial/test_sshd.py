@@ -21,6 +21,7 @@ from netkit.errors import GatewayUnreachableError
 from netkit.model import Plan
 from support import cli
 from support.peers import require
+from support.processes import is_gone
 from support.waiting import wait_until
 
 NEVER = threading.Event()
@@ -30,13 +31,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 
 def log_in(trial) -> Session:
     return open_session(Access(plan=Plan(hops=(trial.hop(),))))
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 @pytest.fixture

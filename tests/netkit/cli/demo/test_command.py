@@ -17,6 +17,7 @@ from netkit.errors import AuthenticationError
 from netkit.model import Endpoint, Gateway, HostKeyPolicy
 from support.cli import FakeForward, run_cli
 from support.peers import require
+from support.ports import free_port
 
 
 class FakeGateway:
@@ -177,9 +178,7 @@ def test_ssh_reads_the_configuration(tmp_path):
 
 
 def test_the_wanted_address_if_it_can_be_had():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = Endpoint(*probe.getsockname())
+    free = Endpoint("127.0.0.1", free_port())
     assert demo.choose_bind(free) == demo.Choice(free)
 
 
