@@ -12,6 +12,9 @@ STAMP := $(VENV)/.netkit-setup
 MYPY_TESTS := --cache-dir .mypy_cache/tests --allow-untyped-defs --allow-incomplete-defs \
 	--allow-untyped-calls --implicit-reexport --disable-error-code method-assign --disable-error-code union-attr
 PEERS := tests/support/install_peers.sh
+# Tests with real servers depend on a machine that CI shares with others: there, one that fails is run once
+# more, and the summary names it (RERUN).  Everywhere else the first failure counts.
+AGAIN := $(if $(CI),--reruns 1 --reruns-delay 1 --rerun-show-tracebacks -rR)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup venv peers demo test check bench bench-compare fuzz soak docs fmt clean
@@ -40,11 +43,11 @@ test: setup ## Run every test (ARGS='-k relay' chooses)
 ifeq ($(ARGS),)
 	$(BIN)/python -m pytest -m pure -n auto --dist loadfile -p no:benchmark
 	@# What measures silence sleeps most of the time: beside the tests that run one by one.
-	@$(BIN)/python -m pytest -m alone >$(VENV)/alone.log 2>&1 & alone=$$!; status=0; \
-		$(BIN)/python -m pytest -m 'not pure and not crowd and not alone' || status=$$?; \
+	@$(BIN)/python -m pytest $(AGAIN) -m alone >$(VENV)/alone.log 2>&1 & alone=$$!; status=0; \
+		$(BIN)/python -m pytest $(AGAIN) -m 'not pure and not crowd and not alone' || status=$$?; \
 		wait $$alone || status=$$?; cat $(VENV)/alone.log; exit $$status
-	$(BIN)/python -m pytest -m crowd -n 4 --dist loadfile -p no:benchmark tests/integration
-	$(BIN)/python -m pytest -m crowd -n 4 --dist loadfile -p no:benchmark tests/netkit
+	$(BIN)/python -m pytest -m crowd -n 4 --dist loadfile -p no:benchmark $(AGAIN) tests/integration
+	$(BIN)/python -m pytest -m crowd -n 4 --dist loadfile -p no:benchmark $(AGAIN) tests/netkit
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
