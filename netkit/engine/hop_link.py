@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netkit.engine.link import Link
@@ -26,13 +26,17 @@ OPEN_TIME = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
-    """Who takes part in connecting: whom to ask, what to say, and how to be interrupted."""
+    """Who takes part in connecting: whom to ask, what to say, and how to be interrupted.
+
+    ``logins`` keeps for the next time how each gateway, by its alias, let us in.
+    """
 
     prompter: Prompter | None
     password: str | None
     emit: Callable[[Event], None]
     notice: Callable[[str, str], None]
     cancelled: threading.Event
+    logins: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ def connect(
             log=company.notice,
             cancelled=company.cancelled,
             witness=witness,
+            before=company.logins.get(hop.alias, ""),
         )
     except BaseException as error:
         link.end(None)
@@ -118,6 +123,7 @@ def connect(
             if better is not error:
                 raise better from error
         raise
+    company.logins[hop.alias] = transport.auth_method
     return HopLink(hop, link, transport, connection, time.monotonic() - began)
 
 

@@ -86,6 +86,7 @@ class Tunnel:
         self.plan = plan
         self._memory = Memory(prompter) if prompter is not None else None
         self._password = password
+        self._logins: dict[str, str] = {}
         self._observer = observer
         self._x11 = x11
         self._network = network
@@ -203,6 +204,7 @@ class Tunnel:
             emit=self._emit if number == TRUNK else heard_of_branches(self._emit),
             notice=self._notice,
             cancelled=cancelled,
+            logins=self._logins,
         )
 
     def _check_cancelled(self) -> None:

@@ -15,6 +15,7 @@ from netkit.plan import keepalives
 from support import targets, tunnels
 from support.agent import Agent
 from support.faults import FaultProxy
+from support.sshd import make_key
 from support.tunnels import Run, exchange, local, tunnel
 from support.waiting import wait_until
 
@@ -44,6 +45,27 @@ def test_the_agent_is_gone_and_comes_back(gateway):
             told = run.events.wait(Retrying, code="agent-unreachable")
             assert f"no SSH agent answers at {where}" in told.reason
             assert run.tunnel.status.code == "agent-unreachable"
+            moved.rename(where)
+            again(run)
+            with run.connect() as sock:
+                assert exchange(sock, b"after") == b"after"
+
+
+def test_no_other_key_is_refused_until_the_agent_is_back(gateway, tmp_path):
+    """The key in the file would be refused: only the agent's lets us in."""
+    refused = make_key(tmp_path / "refused")
+    with contextlib.ExitStack() as stack, targets.echo() as target:
+        agent = stack.enter_context(Agent())
+        agent.add(gateway.client_key)
+        where = agent.socket
+        hop = gateway.hop(identity_agent=str(where), identities=(refused,), identities_only=False)
+        with tunnel(hop, forwards=[local(target.address)], endurance=LASTING) as run:
+            moved = where.with_name("moved")
+            where.rename(moved)
+            before = gateway.server.log().count("Failed publickey")
+            gateway.kill()
+            run.events.wait(Retrying, code="agent-unreachable", count=2)
+            assert gateway.server.log().count("Failed publickey") == before
             moved.rename(where)
             again(run)
             with run.connect() as sock:

@@ -39,6 +39,8 @@ TRIES_KEPT: Final = 1
 LIKELY_MAX_TRIES: Final = 6
 """sshd's default MaxAuthTries; a password the caller gave is worth the last of them."""
 
+_ANSWERED: Final = frozenset({"password", "keyboard-interactive"})
+
 _ONE_TIME: Final = re.compile(
     r"\b(otp|totp|token|code|passcode|one.?time|verification|pin|duo|yubi\w*)\b", re.IGNORECASE
 )
@@ -67,12 +69,15 @@ class Login:
         password: str | None,
         log: Callable[[str, str], None],
         cancelled: threading.Event | None = None,
+        before: str = "",
     ) -> None:
+        """``before`` is what `run` returned the last time; empty: this is the first login."""
         self._transport = transport
         self._hop = hop
         self._prompter = prompter
         self._password = password
         self._log = log
+        self._before = before
         self._userauth = UserAuth(
             transport,
             hop.user,
@@ -174,6 +179,8 @@ class Login:
 
     def _publickey(self) -> bool:
         offers = self._load().offers
+        if self._no_agent is not None and self._needs_the_agent(offers):
+            raise auth_errors.without_agent(self._hop, self._no_agent)
         while offers:
             if self._leave_a_try_for_the_password(offers[0]):
                 break
@@ -188,12 +195,25 @@ class Login:
         self._state.spent.add("publickey")
         return False
 
+    def _needs_the_agent(self, offers: list[Credential]) -> bool:
+        """Return whether the key that let us in is in the agent alone, and nothing else can.
+
+        Other keys were worth a try the first time; to have them refused again and again until the
+        agent is back could lock the account.
+        """
+        may_answer = self._password is not None or self._prompter is not None
+        if may_answer and not _ANSWERED.isdisjoint(self._state.methods):
+            return False
+        return "SHA256:" in self._before and not any(
+            sha256_fingerprint(each.blob) in self._before for each in offers
+        )
+
     def _leave_a_try_for_the_password(self, credential: Credential) -> bool:
         return (
             not credential.named
             and self._password is not None
             and self._state.failures >= LIKELY_MAX_TRIES - TRIES_KEPT
-            and not {"password", "keyboard-interactive"}.isdisjoint(self._state.methods)
+            and not _ANSWERED.isdisjoint(self._state.methods)
         )
 
     def _load(self) -> Credentials:

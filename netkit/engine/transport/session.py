@@ -39,6 +39,7 @@ def establish(
     log: Callable[[str, str], None] | None = None,
     cancelled: threading.Event | None = None,
     witness: Witness | None = None,
+    before: str = "",
 ) -> SshTransport:
     """Exchange keys, check the host key and log in over a connected socket.
 
@@ -52,6 +53,7 @@ def establish(
         log: receives (code, text) of what the user should know and what is no failure.
         cancelled: ends any wait with code ``cancelled`` when set.
         witness: is told what shows on the way, also where it fails.
+        before: how the gateway let us in the last time (``auth_method``).
 
     Raises:
         NetkitError: of a class and code per cause.  The socket is closed and the transport's
@@ -93,7 +95,13 @@ def establish(
         check.check(transport.host_key_blob, transport.certificate, _peer(sock))
         witness.stage = "auth"
         login = Login(
-            transport, hop, prompter=prompter, password=password, log=notice, cancelled=cancelled
+            transport,
+            hop,
+            prompter=prompter,
+            password=password,
+            log=notice,
+            cancelled=cancelled,
+            before=before,
         )
         began = time.monotonic()
         try:
