@@ -75,11 +75,13 @@ class KeepaliveTightened(Notice):
     """A link broke as one does behind a NAT that forgets; a keepalive is sent more often now.
 
     Attributes:
+        way: which link that was: ``HOST:PORT`` of every hop.
         alive: the longest silence after which something came, in seconds; 0: there was none.
         dead: the silence that the link did not survive, in seconds.
         interval: seconds between keepalives from now on.
     """
 
+    way: str
     alive: float
     dead: float
     interval: float

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 from netkit.errors import NetkitError
 from netkit.events import Event, KeepaliveTightened
 from netkit.model import Keepalive
+from netkit.text.networks import way_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from diagnostics.model import Remembered, Report
-    from diagnostics.ssh import HopFacts
     from diagnostics.system import System
     from netkit.cli.services import Services, TunnelLike
-    from netkit.model import Hop, Plan, TunnelSpec
+    from netkit.model import Plan, TunnelSpec
     from netkit.text.networks import Timeout
 
 _DAY: Final = 86400.0
@@ -79,41 +79,38 @@ def _measured(known: Timeout) -> str:
     return f"this network forgets idle connections after {after}, measured {when}"
 
 
-def gateway_identity(hops: Sequence[Hop | HopFacts]) -> str:
-    """Return what identifies the way to a gateway."""
-    return " ".join(f"{hop.host}:{hop.port}" for hop in hops)
-
-
 def recall(plan: Plan, system: System | None = None) -> Timeout | None:
-    """Return what is remembered of the network that this machine is in now."""
+    """Return what is remembered of the network that this machine is in now.
+
+    Where several gateways lead to the same place, it is what asks for the most of a keepalive.
+    """
     from diagnostics.router import router_of
     from netkit import networks
 
     if not networks.state_file().is_file():
         return None
-    return networks.recall(router_of(system or _this_machine()), gateway_identity(plan.hops))
+    router = router_of(system or _this_machine())
+    known = [networks.recall(router, way_of(hops)) for hops in (plan.hops, *plan.ways)]
+    return min(filter(None, known), key=lambda each: each.interval, default=None)
 
 
 class Learning:
     """Keeps for the next start what a running tunnel finds out; a `Watcher`."""
 
-    def __init__(self, learn: Callable[[Plan, KeepaliveTightened], None]) -> None:
+    def __init__(self, learn: Callable[[KeepaliveTightened], None]) -> None:
         """``learn`` is `learn`, or stands in for it."""
         self._learn = learn
-        self._plan: Plan | None = None
         self._thread: threading.Thread | None = None
 
-    def begin(self, _tunnel: TunnelLike, plan: Plan, _tell: Callable[[Event], None]) -> None:
+    def begin(self, _tunnel: TunnelLike, _plan: Plan, _tell: Callable[[Event], None]) -> None:
         """The tunnel is about to start."""
-        self._plan = plan
 
     def see(self, event: Event) -> None:
         """Write it down in a thread of its own: the network's name may take a command."""
-        plan = self._plan
-        if plan is None or not isinstance(event, KeepaliveTightened):
+        if not isinstance(event, KeepaliveTightened):
             return
         self._thread = threading.Thread(
-            target=lambda: self._learn(plan, event), name="netkit-learning", daemon=True
+            target=lambda: self._learn(event), name="netkit-learning", daemon=True
         )
         self._thread.start()
 
@@ -126,14 +123,14 @@ class Learning:
             self._thread.join(_PATIENCE)
 
 
-def learn(plan: Plan, event: KeepaliveTightened, system: System | None = None) -> None:
+def learn(event: KeepaliveTightened, system: System | None = None) -> None:
     """Keep what a running tunnel found out about the network that this machine is in now."""
     from diagnostics.router import router_of
     from netkit import networks
 
     networks.remember(
         router_of(system or _this_machine()),
-        gateway_identity(plan.hops),
+        event.way,
         alive=event.alive,
         dead=event.dead,
         how=_TRAFFIC,
@@ -176,7 +173,7 @@ def remember(report: Report, system: System) -> bool:
             continue
         return networks.remember(
             router_of(system),
-            gateway_identity(system.ssh.route().hops),
+            way_of(system.ssh.route().hops),
             alive=found.alive,
             dead=found.dead,
             how=found.how,

@@ -169,10 +169,10 @@ def _recall(plan: Plan) -> Timeout | None:
     return recall(plan)
 
 
-def _learn(plan: Plan, event: KeepaliveTightened) -> None:
+def _learn(event: KeepaliveTightened) -> None:
     from netkit.cli.keepalive import learn
 
-    learn(plan, event)
+    learn(event)
 
 
 class ControlMaker(Protocol):
@@ -198,7 +198,7 @@ class Services:
     gateway: GatewayMaker = _gateway
     machine: MachineMaker = _machine
     recall: Callable[[Plan], Timeout | None] = _recall
-    learn: Callable[[Plan, KeepaliveTightened], None] = _learn
+    learn: Callable[[KeepaliveTightened], None] = _learn
     display: Callable[[X11Trust], LocalDisplay] = _display
     where: Callable[[], XServer] = _where
     control: ControlMaker | None = _control

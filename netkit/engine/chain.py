@@ -10,6 +10,7 @@ from netkit.engine.hop_link import Company, HopLink, connect
 from netkit.errors import LinkLostError
 from netkit.events import Connecting
 from netkit.model import Keepalive
+from netkit.text.networks import way_of
 
 if TYPE_CHECKING:
     from netkit.engine.link import Link
@@ -40,6 +41,11 @@ class Chain:
         self._hops: list[HopLink] = []
         self._lock = threading.Lock()
         self._closed = False
+
+    @property
+    def way(self) -> str:
+        """Which way it takes: ``HOST:PORT`` of every hop."""
+        return way_of(self._plan.hops)
 
     def connect(self, numbers: Iterator[int], prepare: Callable[[Link], None]) -> None:
         """Reach every hop and log in.

@@ -186,7 +186,7 @@ class Links:
             raise
         finally:
             self._reach.settled()
-        self._pulse.came(chain.link)
+        self._pulse.came(chain.link, chain.way)
         self._begin()
         # What waits here does not wait for what the gateway says of its own ports.
         with contextlib.suppress(LinkLostError):  # it is up no more, which shows by itself
@@ -339,7 +339,7 @@ class Links:
         if chain.link.is_stopping:
             return None, 0.0
         error = error or LinkLostError("the link ended")
-        self._pulse.lost(chain.link)
+        self._pulse.lost(chain.link, chain.way)
         with self._lock:
             if not self._is_many:
                 self._forwards.detach()

@@ -27,21 +27,25 @@ class Pulse:
         self.keepalive = plan.keepalive
         self._adapts = plan.adapts
         self._emit = emit
-        self._silence = self._survived = self._lost_at = 0.0
+        self._silence = self._lost_at = 0.0
+        self._survived: dict[str, float] = {}
+        self._way = ""
 
-    def lost(self, link: Link) -> None:
-        """A link has broken."""
+    def lost(self, link: Link, way: str) -> None:
+        """A link that took a ``way`` has broken."""
         self._silence = link.keepalive.silence
-        self._survived = max(self._survived, link.keepalive.survived)
+        self._survived[way] = max(self._survived.get(way, 0.0), link.keepalive.survived)
         self._lost_at = time.monotonic()
+        self._way = way
 
-    def came(self, link: Link) -> None:
-        """The next one is up."""
+    def came(self, link: Link, way: str) -> None:
+        """The next one is up.  By another way it tells nothing of the one that broke."""
         silence, self._silence = self._silence, 0.0
-        if not self._adapts or not silence:
+        if not self._adapts or not silence or way != self._way:
             return
+        survived = self._survived[way]
         before, away = self.keepalive, time.monotonic() - self._lost_at
-        interval = tightened(before.interval, silence, away, survived=self._survived)
+        interval = tightened(before.interval, silence, away, survived=survived)
         if interval is None:
             return
         # an outage may last as long as before
@@ -56,7 +60,8 @@ class Pulse:
             KeepaliveTightened(
                 code="keepalive-tightened",
                 text=text,
-                alive=self._survived,
+                way=way,
+                alive=survived,
                 dead=silence,
                 interval=interval,
             )

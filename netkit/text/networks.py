@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 VERSION: Final = 1
 
@@ -26,6 +26,19 @@ MAX_ENTRIES: Final = 200
 _LONGEST: Final = 1e6
 _HASH: Final = re.compile(r"[0-9a-f]{32}")
 _HOW: Final = re.compile(r"[a-z]{0,16}")
+
+
+class _Place(Protocol):
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+
+def way_of(hops: Iterable[_Place]) -> str:
+    """Return what identifies the way to a gateway: ``HOST:PORT`` of every hop."""
+    return " ".join(f"{hop.host}:{hop.port}" for hop in hops)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ EVENTS = [
     e.DisplayLent(display="localhost:10.0", server=":0", trust=X11Trust.TRUSTED),
     e.Retrying(gateway="gw", attempt=2, seconds=0.4, code="link-lost", reason="it ended"),
     e.HealthChanged(forward=FORWARD, health=e.Health.STALE, reason="no answer"),
-    e.KeepaliveTightened(code="c", text="t", alive=0.0, dead=30.0, interval=15.0),
+    e.KeepaliveTightened(code="c", text="t", way="gw:22", alive=0.0, dead=30.0, interval=15.0),
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from netkit import errors, events
 from netkit.events import KeepaliveTightened
-from netkit.model import Fix, ForwardKind, Keepalive, Plan
+from netkit.model import Fix, ForwardKind, Keepalive
 from netkit.text.networks import Timeout
 from support.cli import LINK_UP, FakeTunnel, plan_of, run_cli
 
@@ -342,14 +342,19 @@ class TestAutomaticKeepalive:
 
     def test_what_a_link_that_broke_tells_is_kept(self):
         told = KeepaliveTightened(
-            code="keepalive-tightened", text="more often now", alive=0.0, dead=30.0, interval=15.0
+            code="keepalive-tightened",
+            text="more often now",
+            way="gw:22",
+            alive=0.0,
+            dead=30.0,
+            interval=15.0,
         )
-        kept: list[tuple[Plan, KeepaliveTightened]] = []
+        kept: list[KeepaliveTightened] = []
         tunnel = FakeTunnel(on_start=lambda tunnel: tunnel.observer(told))
         done = run_cli(
             *("forward", "gw", "-D", "1080", "--keepalive", "auto"),
             tunnel=tunnel,
-            learn=lambda plan, event: kept.append((plan, event)),
+            learn=kept.append,
         )
-        assert kept == [(tunnel.plan, told)]
+        assert kept == [told]
         assert "more often now" in done.err

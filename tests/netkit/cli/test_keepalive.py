@@ -17,7 +17,7 @@ from netkit.cli.services import Services
 from netkit.errors import UsageError
 from netkit.events import Event, KeepaliveTightened, Notice
 from netkit.model import Gateway, Hop, Keepalive, Plan, TunnelSpec
-from netkit.text.networks import Timeout
+from netkit.text.networks import Timeout, way_of
 from support.cli import FakeTunnel
 from support.machine import HOP, FakeSsh, FakeSystem
 
@@ -126,6 +126,19 @@ class TestRemember:
         assert keepalive.recall(PLAN, elsewhere) is None
         assert keepalive.remembered(None) is None
 
+    def test_of_several_gateways_the_shortest_is_taken(self):
+        ways = (PLAN.hops, (Hop(alias="b", host="b"),), (Hop(alias="c", host="c"),))
+        for way, interval in zip(ways, (20.0, 9.0, 15.0), strict=True):
+            told = replace(TIGHTENED, way=way_of(way), interval=interval)
+            keepalive.learn(told, machine())
+        plan = Plan(hops=ways[0], ways=ways[1:])
+        known = keepalive.recall(plan, machine())
+        assert known is not None
+        assert known.interval == 9.0
+        alone = keepalive.recall(PLAN, machine())
+        assert alone is not None
+        assert alone.interval == 20.0
+
     @pytest.mark.parametrize("facts", [nat_timeout.Facts(), None])
     def test_nothing_measured_is_nothing_kept(self, facts):
         assert not keepalive.remember(report(facts), machine())
@@ -139,13 +152,13 @@ class TestRemember:
         assert keepalive.recall(PLAN) is None
 
 
-def test_the_whole_way_identifies_a_gateway():
-    hops = (Hop(alias="a", host="jump"), Hop(alias="b", host="gw", port=2222))
-    assert keepalive.gateway_identity(hops) == "jump:22 gw:2222"
-
-
 TIGHTENED = KeepaliveTightened(
-    code="keepalive-tightened", text="…", alive=12.0, dead=30.0, interval=15.0
+    code="keepalive-tightened",
+    text="…",
+    way=way_of(PLAN.hops),
+    alive=12.0,
+    dead=30.0,
+    interval=15.0,
 )
 
 
@@ -153,7 +166,7 @@ class TestLearning:
     """What a running tunnel finds out is there at the next start."""
 
     def test_it_is_kept_for_this_network(self):
-        keepalive.learn(PLAN, TIGHTENED, machine())
+        keepalive.learn(TIGHTENED, machine())
         known = keepalive.recall(PLAN, machine())
         assert known is not None
         assert (known.alive, known.dead, known.how) == (12.0, 30.0, "traffic")
@@ -161,16 +174,15 @@ class TestLearning:
         assert plan.keepalive.interval == 15.0
 
     def test_only_what_tells_of_it_is_written_down_and_the_end_waits_for_that(self):
-        kept: list[tuple[Plan, KeepaliveTightened]] = []
+        kept: list[KeepaliveTightened] = []
         events: list[Event] = []
         pause = threading.Event()
 
-        def learn(plan, event):
+        def learn(event):
             pause.wait(0.1)
-            kept.append((plan, event))
+            kept.append(event)
 
         watcher = keepalive.Learning(learn)
-        watcher.see(TIGHTENED)
         watcher.begin(FakeTunnel(), PLAN, events.append)
         watcher.see(Notice(code="x", text="y"))
         watcher.up()
@@ -178,4 +190,4 @@ class TestLearning:
         assert (kept, events) == ([], [])
         watcher.see(TIGHTENED)
         watcher.end()
-        assert kept == [(PLAN, TIGHTENED)]
+        assert kept == [TIGHTENED]

@@ -25,14 +25,14 @@ def pulse(told: list[Event], *, adapts: bool = True) -> Pulse:
 def test_a_drop_after_silence_makes_it_shorter_and_the_outage_stays():
     told: list[Any] = []
     made, following = pulse(told), link()
-    made.lost(link(silence=30, survived=12))
-    made.came(following)
+    made.lost(link(silence=30, survived=12), "gw:22")
+    made.came(following, "gw:22")
     assert made.keepalive == Keepalive(15, 6)
     assert following.keepalive.changed == [Keepalive(15, 6)]
-    assert [(each.code, each.alive, each.dead, each.interval) for each in told] == [
-        ("keepalive-tightened", 12, 30, 15)
+    assert [(each.code, each.way, each.alive, each.dead, each.interval) for each in told] == [
+        ("keepalive-tightened", "gw:22", 12, 30, 15)
     ]
-    made.came(link())
+    made.came(link(), "gw:22")
     assert len(told) == 1
 
 
@@ -43,7 +43,21 @@ def test_a_drop_after_silence_makes_it_shorter_and_the_outage_stays():
 def test_others_change_nothing(broken, adapts):
     told: list[Event] = []
     made = pulse(told, adapts=adapts)
-    made.lost(broken)
-    made.came(link())
+    made.lost(broken, "gw:22")
+    made.came(link(), "gw:22")
     assert made.keepalive == Keepalive(30, 3)
     assert told == []
+
+
+def test_a_link_by_another_way_tells_nothing_of_the_one_that_broke():
+    """The gateway may have died, or only its way forget: the other one says neither."""
+    told: list[Any] = []
+    made = pulse(told)
+    made.lost(link(silence=30), "one:22")
+    made.came(link(), "other:22")
+    assert told == []
+    made.lost(link(survived=40), "other:22")
+    made.came(link(), "one:22")
+    made.lost(link(silence=30), "one:22")
+    made.came(link(), "one:22")
+    assert [(each.way, each.alive) for each in told] == [("one:22", 0)]

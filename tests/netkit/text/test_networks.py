@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netkit.model import Hop
 from netkit.text.networks import (
     MAX_ENTRIES,
     MAX_SIZE,
@@ -17,6 +18,7 @@ from netkit.text.networks import (
     decode,
     encode,
     fingerprint,
+    way_of,
 )
 
 SALT = "5a" * 16
@@ -36,6 +38,11 @@ def document(**values):
 
 def entry(**values):
     return document(timeouts=[{**asdict(KNOWN), **values}])
+
+
+def test_the_whole_way_identifies_a_gateway():
+    hops = (Hop(alias="a", host="jump"), Hop(alias="b", host="gw", port=2222))
+    assert way_of(hops) == "jump:22 gw:2222"
 
 
 def test_there_and_back():
