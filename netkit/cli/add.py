@@ -58,7 +58,7 @@ def command(ctx: click.Context, /, name: str | None, **values: Any) -> int:
             code="no-forward",
             cause=f"for example: {PROGRAM} add {name or 'NAME'} -L 5432:db.internal:5432",
         )
-    holder = one(name)
+    holder = one(name, "add")
     for forward in forwards:
         try:
             warning = check_exposure(forward, holder.gateway, expose=values["expose"])

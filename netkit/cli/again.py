@@ -16,7 +16,7 @@ from netkit.text.endpoints import parse_bind
 from netkit.text.forwards import format_forward, parse_forward
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 SAME = "..."
 """Stands for the words of the failed command in the argv of a `Fix`."""
@@ -26,6 +26,12 @@ _KINDS = {"-L": ForwardKind.LOCAL, "-R": ForwardKind.REMOTE, "-D": ForwardKind.D
 _LIKE_FORWARD = (("rdp",), ("vnc",), ("open",), ("x11",))
 _LOGIN = ("--host-key", "--password-stdin", "-i")
 """What the errors of a login change, and the commands that log in with the same options."""
+
+
+_ONCE = frozenset(
+    {"--host-key", "--metrics", "--name", "--port", "--prefix", "--use", "--where", "--write"}
+)
+"""Options with a value of which the last counts: a new one takes the place of the old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,8 @@ def expand(fix: Fix, typed: Typed | None) -> Fix:
         return fix
     if _holds(words, added):
         added = []
-    # options end at "--"; the last of several options of one name counts
+    words = _without(words, _ONCE.intersection(added))
+    # options end at "--"
     words = [*added, *words] if "--" in words else [*words, *added]
     return replace(fix, argv=(*typed.path, *words))
 
@@ -77,6 +84,20 @@ def _fits(path: tuple[str, ...], changes: Sequence[str], typed: tuple[str, ...])
     if path[1:] != ("forward",) or typed[:1] != path[:1] or typed[1:] not in _LIKE_FORWARD:
         return False
     return not changes or changes[0] in _LOGIN
+
+
+def _without(words: list[str], options: Collection[str]) -> list[str]:
+    """Return ``words`` without those options and their values, as far as options go."""
+    left: list[str] = []
+    at = 0
+    while at < len(words) and words[at] != "--":
+        name, joined, _ = words[at].partition("=")
+        if name not in options:
+            left.append(words[at])
+        elif not joined:
+            at += 1  # the next word is its value
+        at += 1
+    return [*left, *words[at:]]
 
 
 def _holds(words: Sequence[str], part: Sequence[str]) -> bool:

@@ -49,7 +49,7 @@ def command(
 ) -> int:
     """End the tunnels NAME, and wait until they have. Without NAME it is the one that runs."""
     output = ctx.meta[META_OUTPUT] = Output()
-    holders = chosen(names) if names or everything else (one(None),)
+    holders = chosen(names) if names or everything else (one(None, "down"),)
     for holder in holders:
         _end(holder, 0.0 if now else drain)
         output.talk(f"{holder.name} has ended")

@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, name: str | None, **values: tuple[str, ...]) 
             code="no-forward",
             cause=f"for example: {PROGRAM} remove {name or 'NAME'} -L 5432",
         )
-    holder = one(name)
+    holder = one(name, "remove")
     client.ask(holder, Request("remove", forwards=wanted))
     for spec in wanted:
         output.talk(f"{spec.kind.value} {spec.bind} of {holder.name} is removed")

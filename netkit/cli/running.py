@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netkit.cli.again import SAME
 from netkit.cli.main import PROGRAM
 from netkit.control.protocol import ControlError
 from netkit.errors import UsageError
@@ -42,15 +43,19 @@ def chosen(names: Sequence[str]) -> tuple[Holder, ...]:
         raise NotRunningError(
             "no tunnel runs",
             cause=f"{PROGRAM} forward and {PROGRAM} up start one; another user's are not seen",
-            fixes=(Fix((PROGRAM, "up", *names[:1])),) if names else (),
+            fixes=(
+                Fix((PROGRAM, "up", *names[:1]))
+                if names
+                else Fix((PROGRAM, "forward", "--help"), note="how to start one"),
+            ),
         )
     if not names:
         return found
     return tuple(_of(name, found) for name in dict.fromkeys(names))
 
 
-def one(name: str | None) -> Holder:
-    """Return the running tunnel of that name, or the only one.
+def one(name: str | None, command: str) -> Holder:
+    """Return the running tunnel of that name, or the only one, for a ``command`` of netkit.
 
     Raises:
         NotRunningError: there is none.
@@ -62,6 +67,7 @@ def one(name: str | None) -> Holder:
             f"{len(found)} tunnels run, and none is named",
             code="several-run",
             cause=_listed(found),
+            fixes=tuple(Fix((PROGRAM, command, SAME, each.name)) for each in found[:2]),
         )
     return found[0]
 

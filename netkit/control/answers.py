@@ -13,7 +13,7 @@ from netkit import __version__
 from netkit.control.protocol import ControlError, Request
 from netkit.errors import NetkitError
 from netkit.events import Event, plain, to_dict
-from netkit.model import Address, Endpoint, ForwardKind, ForwardSpec
+from netkit.model import Address, Endpoint, Fix, ForwardKind, ForwardSpec
 
 if TYPE_CHECKING:
     from netkit.supervision import Supervised
@@ -118,6 +118,7 @@ class Answers:
                         f"{self._name} has no {wanted.kind.value} forward at {wanted.bind}",
                         code="no-such-forward",
                         cause=_present(self._tunnel),
+                        fixes=(Fix(("netkit", "status", self._name)),),
                     )
                 found.append(spec)
             return {"removed": [spec for spec in found if self._tunnel.remove(spec)]}

@@ -38,7 +38,7 @@ def command(ctx: click.Context, /, name: str | None, **values: Any) -> int:
 
     ctx.meta[META_OUTPUT] = Output()
     if name:
-        one(name)  # or say that it does not run
+        one(name, "top")  # or say that it does not run
     if values["once"] or not (is_terminal(sys.stdout) and is_terminal(sys.stdin)):
         return print_once(name or "", values["interval"], ctx.meta[META_OUTPUT])
     return Live(name or "", values["interval"]).run()

@@ -27,6 +27,14 @@ def test_options_are_added():
     assert expanded("gw --expose -D 1", "--expose") == "gw --expose -D 1"
 
 
+@pytest.mark.parametrize("typed", ["--metrics 1:2", "--metrics=1:2", "--metrics 1:2 --metrics=3"])
+def test_an_option_that_is_given_once_takes_the_place_of_the_old(typed):
+    change = "--metrics 127.0.0.1:0"
+    assert expanded(f"gw {typed} -D 1", change) == f"gw -D 1 {change}"
+    assert expanded(f"{typed} -- gw --metrics x", change) == f"{change} -- gw --metrics x"
+    assert expanded("gw --metrics", change) == f"gw {change}"
+
+
 def test_a_forward_that_the_typed_words_only_imply():
     typed = Typed(PATH, ("office",), (parse_forward(D, "80"),), ("gw", "-C", "-D", "80"))
     argv = expand(Fix((*PATH, "...", "-D", "81")), typed).argv

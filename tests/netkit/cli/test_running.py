@@ -33,6 +33,9 @@ def test_none_runs(present):
         chosen(["office"])
     assert caught.value.exit_code == 3
     assert caught.value.fixes[0].command == "netkit up office"
+    with pytest.raises(NotRunningError) as caught:
+        chosen([])
+    assert caught.value.fixes[0].command == "netkit forward --help"
 
 
 def test_none_of_that_name(present):
@@ -44,11 +47,12 @@ def test_none_of_that_name(present):
 
 def test_the_only_one_need_not_be_named(present):
     present("a")
-    assert one(None).name == "a"
+    assert one(None, "down").name == "a"
     present("a", "b")
-    assert one("b").name == "b"
-    with pytest.raises(UsageError, match="2 tunnels run, and none is named"):
-        one(None)
+    assert one("b", "down").name == "b"
+    with pytest.raises(UsageError, match="2 tunnels run, and none is named") as caught:
+        one(None, "down")
+    assert [fix.command for fix in caught.value.fixes] == ["netkit down ... a", "netkit down ... b"]
 
 
 def test_names_complete(present):
