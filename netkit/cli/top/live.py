@@ -16,7 +16,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from netkit.cli.running import NotRunningError, all_running
+from netkit.cli.running import NotRunningError, all_running, chosen
 from netkit.cli.top.keys import Keyboard, keyboard
 from netkit.cli.top.model import (
     Action,
@@ -72,11 +72,9 @@ def print_once(name: str, interval: float, output: Output) -> int:
     """Print one picture of each tunnel, or of ``name``: two looks, so that there are rates.
 
     Raises:
-        NotRunningError: none runs.
+        NotRunningError: none runs, or none of that name.
     """
-    holders = [each for each in all_running() if not name or each.name == name]
-    if not holders:
-        raise NotRunningError("no tunnel runs")
+    holders = chosen([name] if name else [])
     before = [look_at(each) for each in holders]
     threading.Event().wait(min(interval, 1.0))
     width = max(shutil.get_terminal_size((160, 50)).columns, 80)

@@ -53,7 +53,7 @@ def test_a_real_gateway_and_a_sample(tmp_path):
     with tunnels.start("sshd", tmp_path / "sshd") as gateway:
         config = spec(gateway, tmp_path).config_file
         code, out, err = netkit(
-            tmp_path, ALIAS, "-F", str(config), "--time", "8", "--sample", str(sample)
+            tmp_path, ALIAS, "-F", str(config), "--time", "15", "--sample", str(sample)
         )
     assert code == 0, err
     assert "sample" in out
