@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -344,11 +345,11 @@ class TestAuthority:
         codes = {"x-authority-missing"}
         expect(record_property, diagnosis, "XAUTHORITY leads nowhere", codes, hidden=hidden)
 
-    def test_of_another_user(self, record_property, home: Path, server: Xvfb):
+    def test_of_another_user(self, record_property, server: Xvfb):
         if os.geteuid() != 0:
             unavailable("root", "run the tests as root: they change users")
-        server.give(home / ".Xauthority")
-        with as_nobody(home) as prefix:
+        with as_nobody() as (home, prefix):
+            server.give(home / ".Xauthority")
             diagnosis = run_doctor(
                 *("--only", HERE),
                 home=home,
@@ -372,20 +373,15 @@ class TestAuthority:
 
 
 @contextlib.contextmanager
-def as_nobody(home: Path) -> Iterator[tuple[str, ...]]:
-    """Yield the words that run a command as another user, who can get at ``home``."""
+def as_nobody() -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield a home that others can get at, and the words that run a command as one of them."""
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         unavailable("setpriv", "apt-get install util-linux")
-    opened = [path for path in (home, *home.parents) if path.stat().st_mode & 0o005 != 0o005]
-    modes = [(path, path.stat().st_mode & 0o7777) for path in opened]
-    for path, mode in modes:
-        path.chmod(mode | 0o055)
-    try:
-        yield (str(setpriv), "--reuid=65534", "--regid=65534", "--clear-groups")
-    finally:
-        for path, mode in modes:
-            path.chmod(mode)
+    with tempfile.TemporaryDirectory(prefix="netkit-nobody-") as name:
+        home = Path(name)
+        home.chmod(0o755)
+        yield home, (str(setpriv), "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 def ssh(sshd: Sshd, home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
