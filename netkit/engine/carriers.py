@@ -157,8 +157,9 @@ class Carriers:
             return found
         if found is Traffic.UNKNOWN:
             return self._known(flow.forward) or found
-        if len(self._learned) < LEARNED:
-            self._learned[id(flow.forward)] = (flow.forward, found)
+        self._learned[id(flow.forward)] = (flow.forward, found)
+        if len(self._learned) > LEARNED:
+            del self._learned[next(iter(self._learned))]
         return found
 
     def _known(self, forward: ForwardSpec) -> Traffic | None:

@@ -117,3 +117,21 @@ def test_flows_are_judged_and_forwards_learned(held):
     made.give(held)  # as bulk as the one before it
     busy.turn()
     assert busy.link.carried
+
+
+def test_what_is_learned_of_forwards_is_bounded_and_stays_new(held, monkeypatch):
+    monkeypatch.setattr(carriers, "LEARNED", 1)
+    chain: Any = Chain()
+    made = up(chain)
+    first, second = (parse_forward(ForwardKind.LOCAL, f"{port}:db:5432") for port in (1, 2))
+    for forward, moved, kind in (
+        (first, 10, Traffic.INTERACTIVE),
+        (second, 10, Traffic.INTERACTIVE),
+        (second, 10**9, Traffic.BULK),
+    ):
+        chain.flows.clear()
+        chain.flows.add(flow(forward, moved))
+        made._counted = 0.0
+        made.loads()
+        assert made._known(forward) is kind
+    assert made._known(first) is None
