@@ -92,6 +92,7 @@ class Forwards:
         self._lock = threading.Lock()
         self._health: dict[int, tuple[Health, str]] = {}
         self._late: dict[int, _Late] = {}
+        self._not_lent: set[int] = set()
 
     # --- listening here ---
 
@@ -175,11 +176,13 @@ class Forwards:
         """
         remotes = RemoteForwards(link, again=True)
         self._late.clear()
+        self._not_lent.clear()
         no_display = self._lend_again(link, remotes)
         for forward in self.all:
             if forward.spec.kind is not ForwardKind.REMOTE:
                 continue
             if no_display and self._accept(forward.spec) is not None:
+                self._not_lent.add(id(forward.spec))
                 self.set_health(forward.spec, Health.REFUSED, no_display)
             elif not self._ask_again(remotes, forward, told=False):
                 backoff = Backoff(self._random, first=LATE)
@@ -336,14 +339,15 @@ class Forwards:
                 self.set_health(each.spec, Health.UNVERIFIED)
 
     def set_all(self, health: Health, reason: str = "", *, remote_alone: bool = False) -> None:
-        """The same for all that the gateway has not refused; ``down`` is for those as well.
+        """The same for all that were not refused on this link; ``down`` is for those as well.
 
         ``remote_alone``: other links carry what comes here.
         """
         for each in self.all:
             if remote_alone and each.spec.kind is not ForwardKind.REMOTE:
                 continue
-            if health is Health.DOWN or id(each.spec) not in self._late:
+            refused = id(each.spec) in self._late or id(each.spec) in self._not_lent
+            if health is Health.DOWN or not refused:
                 self.set_health(each.spec, health, reason)
 
 

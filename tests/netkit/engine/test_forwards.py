@@ -181,6 +181,23 @@ def test_display_is_lent_again_or_ends_with_a_word(pair, gateway, events):
         forwards.arm_again(pair.near)
 
 
+def test_display_that_is_not_lent_stays_refused_on_that_link(pair, gateway, events):
+    spec, lent = remote(TARGET), Lent()
+    lent.accept = lambda _forward: lambda *_anything: None
+    forwards = Forwards(events, lent, lambda: 0.5)
+    settle(forwards, pair, spec)
+    lent.error = DisplayError("gone")
+    forwards.arm_again(pair.near)
+    forwards.set_all(Health.STALE, "silent")
+    forwards.set_all(Health.UNVERIFIED)
+    assert forwards.health(spec) == (Health.REFUSED, "gone")
+    lent.error = None
+    forwards.arm_again(pair.near)
+    assert forwards.health(spec)[0] is Health.UNVERIFIED
+    forwards.set_all(Health.STALE, "silent")
+    assert forwards.health(spec)[0] is Health.STALE
+
+
 def test_find_by_what_was_asked_and_by_what_it_is(forwards, pair):
     spec = local(TARGET)
     settle(forwards, pair, spec)
