@@ -35,7 +35,6 @@ class Carrier:
     def __init__(self, number: int, chain: Chain) -> None:
         self.number = number
         self.chain = chain
-        self.since = time.monotonic()
         self._coming: deque[Held] = deque()
         self._over = False
         self._lock = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ class Chain:
 
     Attributes:
         keepalive: of the last link; may be changed before `connect`.
+        since: `time.monotonic` of the last hop's login; 0 before it.
         remotes: the remote forwards of the last link, once it was asked for any.
         has_ended: whether the last link is over; a moment before its own `has_ended`.
         on_ended: called once with the last link's error, in that link's thread.
@@ -34,6 +36,7 @@ class Chain:
     ) -> None:
         self.remotes: RemoteForwards | None = None
         self.has_ended = False
+        self.since = 0.0
         self.keepalive = plan.keepalive
         self._plan = plan
         self._company = company
@@ -67,6 +70,8 @@ class Chain:
             entry.link.start_keepalive(
                 self.keepalive if number == len(hops) else Keepalive(interval=0)
             )
+            if number == len(hops):
+                self.since = time.monotonic()
             self._company.emit(entry.up(number, len(hops)))
 
     def _hop(self, hop: Hop, *, last: bool) -> HopLink:
@@ -85,11 +90,6 @@ class Chain:
     def _ended(self, error: NetkitError | None) -> None:
         self.has_ended = True
         self._on_ended(self, error)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether not even the first hop was reached."""
-        return not self._hops
 
     @property
     def last(self) -> HopLink:

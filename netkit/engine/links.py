@@ -38,7 +38,6 @@ class Links:
     Attributes:
         chain: the present one, or the last there was; None before the first.
         hold: what accepts while there is none.
-        since: `time.monotonic` of the present link.
         changed: called from any thread when the link has ended, or somebody waits for one.
         tick: called every `POLL` seconds while there is no link.
     """
@@ -58,7 +57,6 @@ class Links:
         """
         self.chain: Chain | None = None
         self.hold: Hold | None = None
-        self.since = 0.0
         self.changed: Callable[[], None] = _nothing
         self.tick: Callable[[], None] = _nothing
         self._plan = plan
@@ -113,12 +111,12 @@ class Links:
         """Why the present link ended."""
         return self.chain.link.error if self.chain is not None else None
 
-    def links(self) -> tuple[tuple[int, Chain, float], ...]:
-        """Return all links: their number, and since when they are up (`time.monotonic`)."""
+    def links(self) -> tuple[tuple[int, Chain], ...]:
+        """Return all links that have logged in, and their numbers."""
         chain = self.chain
-        first = ((TRUNK, chain, self.since),) if chain is not None and not chain.is_empty else ()
+        first = ((TRUNK, chain),) if chain is not None and chain.since else ()
         more = (each for each in self._carriers.all() if each.number != TRUNK)
-        return (*first, *((each.number, each.chain, each.since) for each in more))
+        return (*first, *((each.number, each.chain) for each in more))
 
     def held(self) -> dict[int, int]:
         """Return how many connections wait, by `id` of the forward."""
@@ -243,7 +241,6 @@ class Links:
             self.chain = chain
 
     def _begin(self) -> None:
-        self.since = time.monotonic()
         self._prober.now()
         self._forwards.begun()
         self._up.set()
@@ -284,7 +281,7 @@ class Links:
             if listener is not None and hold is not None:
                 hold.remove(listener)
                 listener = None if self._is_many else listener
-            for _, each, _ in self.links():
+            for _, each in self.links():
                 if not each.has_ended:
                     _end_flows(each.link, forward.spec, listener)
             if bound is not None:
@@ -349,7 +346,7 @@ class Links:
             self._emit(LinkDown(gateway=self.gateway, code=error.code, reason=error.summary))
         self._forwards.set_all(Health.DOWN, error.summary, remote_alone=len(self._carriers) > 0)
         chain.close(CLOSE_TIME)
-        return error, time.monotonic() - self.since
+        return error, time.monotonic() - chain.since
 
     def _begin_hold(self, held: list[Held]) -> None:
         while self._rescued:

@@ -280,7 +280,7 @@ class Tunnel:
     def kill(self, flow: int) -> bool:
         """Reset a flow; return whether there was one."""
 
-        for _, chain, _ in self._links.links():
+        for _, chain in self._links.links():
             link = chain.link
             with contextlib.suppress(NetkitError):
                 if not chain.has_ended and link.run(lambda: _kill(link, flow), LOOK_TIME):  # noqa: B023
@@ -326,8 +326,8 @@ class Tunnel:
 
     def _look_at_links(self, now: float) -> tuple[tuple[LinkView, ...], int, int]:
         views, sent, received = [], 0, 0
-        for number, chain, since in self._links.links():
-            view, up, down = look(chain, number, now, since)
+        for number, chain in self._links.links():
+            view, up, down = look(chain, number, now)
             views.append(view)
             sent, received = sent + up, received + down
         return tuple(views), sent, received
@@ -359,7 +359,7 @@ class Tunnel:
         self._tear_down(None)
 
     def _drain(self, seconds: float) -> None:
-        links = [chain.link for _, chain, _ in self._links.links() if not chain.has_ended]
+        links = [chain.link for _, chain in self._links.links() if not chain.has_ended]
         if not links:
             return
         with contextlib.suppress(NetkitError):

@@ -12,21 +12,21 @@ from netkit.wire.channel import ChannelState
 
 if TYPE_CHECKING:
     from netkit.engine.chain import Chain
-    from netkit.engine.hop_link import HopLink
     from netkit.engine.relay import Flow
 
 KEPT: Final = 10_000
 """Flows whose last traffic is remembered."""
 
 
-def link_view(entry: HopLink, number: int, now: float, since: float) -> LinkView:
-    """Return a link as it is; ``now`` and ``since`` are of `time.monotonic`."""
+def link_view(chain: Chain, number: int, now: float) -> LinkView:
+    """Return a link as it is; ``now`` is of `time.monotonic`."""
+    entry = chain.last
     link, agreed = entry.link, entry.transport.agreed
     return LinkView(
         number=number,
         gateway=entry.hop.alias,
         up=not link.has_ended,
-        since=now - since,
+        since=max(now - chain.since, 0.0),
         round_trip=link.round_trip,
         silent=max(now - link.stream.last_received, 0.0),
         flows=len(link.flows),
@@ -40,13 +40,13 @@ LOOK_TIME: Final = 1.0
 """Seconds that a link may take to say what it is like."""
 
 
-def look(chain: Chain, number: int, now: float, since: float) -> tuple[LinkView, int, int]:
+def look(chain: Chain, number: int, now: float) -> tuple[LinkView, int, int]:
     """Return what a link is like, and the payload of its open flows both ways; any thread."""
 
     def work() -> tuple[LinkView, int, int]:
         flows = chain.link.flows
         return (
-            link_view(chain.last, number, now, since),
+            link_view(chain, number, now),
             sum(flow.sent for flow in flows),
             sum(flow.delivered for flow in flows),
         )
@@ -67,12 +67,10 @@ class FlowWatch:
     def __init__(self) -> None:
         self._seen: dict[int, tuple[int, float]] = {}
 
-    def look_at(
-        self, links: Sequence[tuple[int, Chain, float]], now: float
-    ) -> tuple[FlowView, ...]:
+    def look_at(self, links: Sequence[tuple[int, Chain]], now: float) -> tuple[FlowView, ...]:
         """Return the flows of all ``links``, the oldest first; any thread."""
         views: list[FlowView] = []
-        for number, chain, _ in links:
+        for number, chain in links:
             link = chain.link
             with contextlib.suppress(NetkitError):
                 views += link.run(lambda: self.look(list(link.flows), number, now), LOOK_TIME)  # noqa: B023

@@ -59,8 +59,12 @@ class Desk:
 
     def run(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``netkit COMMAND GATEWAY …`` to its end."""
+        return self.netkit(*self.argv(command, *words)[2:])
+
+    def netkit(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run ``netkit WORDS`` to its end."""
         return subprocess.run(
-            [sys.executable, *self.argv(command, *words)],
+            [sys.executable, "-m", "netkit", *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -10,6 +10,7 @@ import click
 from netkit.cli import lasting, options
 from netkit.cli.lifecycle import run_job
 from netkit.cli.main import META_OUTPUT, PROGRAM, debug_option
+from netkit.cli.naming import Naming
 from netkit.cli.output import Output
 from netkit.cli.profile import resolve as profiles
 from netkit.cli.services import Services
@@ -137,6 +138,7 @@ def _request(
             password_of=wish.password_of,
             dry_run=values["dry_run"],
             drain=0.0 if command else values["drain"],
+            naming=Naming(wish.profile.name if wish.profile else str(wish.spec.gateway)),
         ),
         trust=wish.spec.x11 or X11Trust.UNTRUSTED,
         command=" ".join(command),

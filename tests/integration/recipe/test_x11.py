@@ -19,7 +19,7 @@ import pytest
 from support.faults import Direction
 from support.peers import require
 from support.waiting import wait_until
-from support.xdesk import Desk, forwarding_sshd, there, windows, xdpyinfo
+from support.xdesk import Desk, forwarding_sshd, free_number, there, windows, xdpyinfo
 from support.xvfb import Xvfb, entry
 
 TO_SERVER = Direction.TO_TARGET
@@ -55,6 +55,26 @@ def test_a_window_lives_until_ctrl_c(desk: Desk, x_server: Xvfb):
         assert running.stop(signal.SIGINT) == 130
     wait_until(lambda: "xeyes" not in windows(x_server, authority), what="their end", timeout=20)
     assert running.stderr == ""
+
+
+def test_it_is_seen_and_ended_as_any_tunnel(desk: Desk, x_server: Xvfb):
+    require("xeyes")
+    number = free_number()
+    with (
+        desk.start("x11", "-Y", "xeyes", lines=0) as program,
+        desk.start("x11", "-Y", "--display", str(number), lines=3) as lent,
+    ):
+        wait_until(lambda: "xeyes" in windows(x_server, desk.home / ".Xauthority"), timeout=20)
+        name = f"{desk.gateway.user}@127.0.0.1:{desk.gateway.port}"
+        seen = desk.netkit("status").stdout
+        assert {line.split()[0] for line in seen.splitlines() if line[0] != " "} == {
+            name,
+            f"{name}-2",
+        }
+        assert "1 flow of 1" in seen
+        assert f"localhost:{6000 + number} on the gateway" in seen
+        assert desk.netkit("down", "--all", "--now").returncode == 0
+        assert (program.wait(), lent.wait()) == (0, 0)
 
 
 def test_a_window_outlives_the_command_that_opened_it(desk: Desk, x_server: Xvfb):

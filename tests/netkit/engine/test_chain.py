@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 
 import pytest
 
@@ -50,8 +51,9 @@ def server():
 
 def test_up_and_down(server):
     made = Made(server.hop())
-    assert made.chain.is_empty
+    assert not made.chain.since
     made.connect()
+    assert 0 <= time.monotonic() - made.chain.since < 30
     assert [type(event) for event in made.events.all] == [Connecting, LinkUp]
     assert made.prepared == [made.chain.link]
     assert made.chain.last.link is made.chain.link
@@ -77,7 +79,7 @@ def test_nobody_there():
     made = Made(Hop(alias="nobody", host="127.0.0.1", port=1, user="x"))
     with pytest.raises(GatewayUnreachableError):
         made.connect()
-    assert made.chain.is_empty
+    assert not made.chain.since
     made.chain.close(1)
 
 

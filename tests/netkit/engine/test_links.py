@@ -7,7 +7,18 @@ import signal
 import pytest
 
 from netkit.errors import LinkLostError, OpenError, RemoteForwardError, UsageError
-from netkit.events import FlowClosed, FlowOpened, Health, HealthChanged, Notice, Retrying, State
+from netkit.events import (
+    Connecting,
+    FlowClosed,
+    FlowOpened,
+    ForwardBound,
+    Health,
+    HealthChanged,
+    LinkUp,
+    Notice,
+    Retrying,
+    State,
+)
 from netkit.model import Endpoint, Endurance
 from support import targets, tunnels
 from support.hostile import HostileServer, confirm_all
@@ -53,6 +64,22 @@ class TestView:
         assert (view.state, view.code) == (State.DOWN, "stopped")
         assert not view.links[0].up
         assert run.tunnel.flows() == ()
+
+    def test_a_link_is_shown_once_it_has_logged_in(self, sshd, echo, monkeypatch):
+        """Not the one to a jump host, which no flow goes over."""
+        run = tunnels.make(sshd, sshd, forwards=[local(echo.address)])
+        seen = []
+
+        def see(event):
+            if isinstance(event, Connecting | LinkUp | ForwardBound):
+                seen.append([view.since for view in run.tunnel.view().links])
+
+        monkeypatch.setattr(run.tunnel, "_observer", see)
+        with run.tunnel:
+            pass
+        assert seen[:3] == [[], [], []]
+        (since,) = seen[-1]
+        assert 0 <= since < 30
 
     def test_of_one_that_waits(self):
         with HostileServer(confirm_all) as server:
