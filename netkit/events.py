@@ -247,8 +247,9 @@ class ForwardView:
 class TunnelView:
     """A whole tunnel, at a moment: what ``netkit status`` shows.
 
-    ``retry_in`` is seconds until the next attempt, None while none is due; ``code`` and ``reason``
-    say why it is not up.
+    ``retry_in`` is seconds until the next attempt, None while none is due; ``overdue`` is by how
+    many seconds one that was due has not begun, or takes longer than any should.  ``code`` and
+    ``reason`` say why it is not up.
     """
 
     state: State
@@ -256,6 +257,7 @@ class TunnelView:
     code: str
     attempt: int
     retry_in: float | None
+    overdue: float
     reconnects: int
     seconds: float
     keepalive: float

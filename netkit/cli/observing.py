@@ -85,6 +85,7 @@ class Onlooker:
             from netkit.observe.access_log import FlowRecorder
 
             self._recorder = FlowRecorder(name, access_log.put)
+        self._is_up = False
         self._notifier = notifier
         self._ends = ExitStack()
 
@@ -101,9 +102,9 @@ class Onlooker:
         if self._access_log is not None:
             self._access_log.begin(tell)
             self._ends.callback(self._access_log.end)
-        if self._notifier is not None:
-            self._notifier.begin()
-            self._ends.callback(self._notifier.end)
+        if (notifier := self._notifier) is not None:
+            notifier.begin()
+            self._ends.callback(lambda: notifier.end(was_up=self._is_up))
 
     def see(self, event: Event) -> None:
         """Count it, and make its line of the access log."""
@@ -117,6 +118,7 @@ class Onlooker:
 
     def up(self) -> None:
         """The forwards listen."""
+        self._is_up = True
         if self._notifier is not None:
             self._notifier.up()
 

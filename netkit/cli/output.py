@@ -244,7 +244,10 @@ class EventPrinter:
         if passing and not self._flows:
             return
         single = passing or isinstance(event, events.FlowFailed)
-        if single and self._queue.qsize() >= _BACKLOG:
+        # Notices have room behind flows; without end they do not wait either.
+        most = _BACKLOG if single else 2 * _BACKLOG
+        many = single or isinstance(event, events.Notice)
+        if many and self._queue.qsize() >= most:
             self._dropped += 1
         elif self._thread.is_alive():
             self._queue.put(event)
@@ -252,7 +255,7 @@ class EventPrinter:
     def close(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds until everything is printed."""
         if self._dropped:
-            text = f"{self._dropped} events about flows were dropped: nothing read them in time"
+            text = f"{self._dropped} events were dropped: nothing read them in time"
             self._queue.put(events.Notice(code="events-dropped", text=text))
             self._dropped = 0
         self._queue.put(None)

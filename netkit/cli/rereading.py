@@ -28,13 +28,17 @@ def _key(forward: ForwardSpec) -> tuple[object, ...]:
     return forward.kind, forward.bind, forward.to
 
 
-def apply(tunnel: Supervised, before: Plan, after: Plan, post: Callable[[Event], None]) -> None:
+def apply(tunnel: Supervised, before: Plan, after: Plan, post: Callable[[Event], None]) -> Plan:
     """Bring the forwards of ``tunnel`` up to date, one after another, and say what became of it.
 
     A forward that cannot begin is said, and the rest goes on.
+
+    Returns:
+        ``before`` with the forwards that are carried out now: what to compare with the next time.
     """
     gone, new, differs = changes(before, after)
     done = 0
+    failed: list[ForwardSpec] = []
     for forward in gone:
         done += tunnel.remove(forward)
     for forward in new:
@@ -42,9 +46,12 @@ def apply(tunnel: Supervised, before: Plan, after: Plan, post: Callable[[Event],
             tunnel.add(forward)
             done += 1
         except NetkitError as error:
+            failed.append(forward)
             text = f"{forward} could not begin: {error.summary}"
             post(Notice(code="reread-failed", text=text))
-    text = f"the profile was read again: {len(new)} new, {len(gone)} gone" if done else ""
+    begun = len(new) - len(failed)
+    text = f"the profile was read again: {begun} new, {len(gone)} gone" if done or failed else ""
     if differs:
         text = f"{text or 'the profile was read again'}; the rest takes effect at the next start"
     post(Notice(code="reread", text=text or "the profile was read again: nothing has changed"))
+    return replace(before, forwards=tuple(each for each in after.forwards if each not in failed))

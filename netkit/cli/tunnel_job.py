@@ -113,6 +113,7 @@ class TunnelJob:
         self._output = output
         self._prompter = prompter or TerminalPrompter()
         self._lock = threading.Lock()
+        self._rereading = threading.Lock()
         self._stopped = False
         self._up = False
         self._tunnel: TunnelLike | None = None
@@ -160,13 +161,13 @@ class TunnelJob:
         """Let the forwards become those of ``spec``; say what else of it would need a new start."""
         from netkit.cli.rereading import apply
 
-        with self._lock:
-            tunnel, before, post = self._tunnel, self._plan, self._post
-        if tunnel is None or before is None or post is None or not self._up:
-            return
-        after = self._services.plan(spec)
-        apply(cast("Supervised", tunnel), before, after, post)
-        self._plan = after
+        with self._rereading:
+            with self._lock:
+                tunnel, before, post = self._tunnel, self._plan, self._post
+            if tunnel is None or before is None or post is None or not self._up:
+                return
+            after = self._services.plan(spec)
+            self._plan = apply(cast("Supervised", tunnel), before, after, post)
 
     def _end(self, drain: float | None) -> None:
         self.stop(self._request.drain if drain is None else drain)

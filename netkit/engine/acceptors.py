@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netkit.engine.dynamic import ProxyClient
+from netkit.events import FlowFailed
 from netkit.model import ForwardKind, UnixPath
 from netkit.wire.messages import string, u32
 
@@ -46,6 +47,19 @@ def opening(target: Address) -> tuple[str, bytes]:
     if isinstance(target, UnixPath):
         return "direct-streamlocal@openssh.com", string(target.path)
     return "direct-tcpip", string(target.host) + u32(target.port)
+
+
+def not_carried(number: int, forward: ForwardSpec, peer: object, why: str) -> FlowFailed:
+    """Return the event that a connection was reset because there was no link."""
+    host, port = _source(peer)
+    return FlowFailed(
+        flow=number,
+        forward=forward,
+        source=f"{host}:{port}",
+        target="" if forward.to is None else str(forward.to),
+        code="no-link",
+        reason=why,
+    )
 
 
 def _start_proxy(link: Link, sock: socket.socket, spec: ForwardSpec, peer: object) -> None:

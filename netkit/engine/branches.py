@@ -57,15 +57,26 @@ class Branch:
     """One further link, again and again: `netkit.engine.supervisor.Lives`."""
 
     def __init__(
-        self, number: int, gateway: str, owner: Owner, *, lasting: bool, endurance: Endurance
+        self,
+        number: int,
+        gateway: str,
+        owner: Owner,
+        *,
+        lasting: bool,
+        endurance: Endurance,
+        refused: Callable[[], None],
     ) -> None:
-        """A ``lasting`` one is kept, whether or not it is used."""
+        """A ``lasting`` one is kept, whether or not it is used.
+
+        ``refused`` is called where no further try may help.
+        """
         self.number = number
         self.gateway = gateway
         self.chain: Chain | None = None
         self.over = False
         self._owner = owner
         self._lasting = lasting
+        self._refused = refused
         self._since = 0.0
         self._used = 0.0
         self._told = False
@@ -156,6 +167,7 @@ class Branch:
 
     def _give_up(self, error: NetkitError | None) -> None:
         if error is not None and not self.over:
+            self._refused()
             text = f"link {self.number} cannot be made: {error.summary}; the others carry all"
             self._owner.emit(Notice(code="fewer-links", text=text))
         self.over = True
@@ -172,7 +184,9 @@ class Branches:
         self._links = links
         self._gateway = gateway
         # The first one is made as later ones are; what ends with its link is the tunnel.
-        self._endurance = replace(endurance, reconnect=True)
+        # A number of tries is meant for it, too: a branch costs nobody anything while it is away.
+        self._endurance = replace(endurance, reconnect=True, retries=None)
+        self._refused = False
         self._owner: Owner | None = None
         self._all: list[Branch] = []
         self._closed = False
@@ -191,9 +205,24 @@ class Branches:
         with self._lock:
             self._all = [each for each in self._all if not each.over]
             coming = any(each.is_lost for each in self._all)
-            if self._closed or coming or not wants_more(loads, MOST):
+            if self._closed or self._refused or coming or not wants_more(loads, MOST):
                 return
         self._open()
+
+    def refuse(self) -> None:
+        """A further login was refused: another one is not tried before the first link is new."""
+        self._refused = True
+
+    def renew(self) -> None:
+        """The first link is another one: what was refused beside the last may do beside this."""
+        if self._owner is None:
+            return
+        with self._lock:
+            self._refused = False
+            self._all = [each for each in self._all if not each.over]
+            missing = self._links - 1 - len(self._all)
+        for _ in range(missing):
+            self._open()
 
     def _open(self) -> None:
         assert self._owner is not None
@@ -208,6 +237,7 @@ class Branches:
                 self._owner,
                 lasting=self._links > 0,
                 endurance=self._endurance,
+                refused=self.refuse,
             )
             self._all.append(made)
         made.start()

@@ -92,7 +92,7 @@ class ProxyClient:
         output = self._server.take_output()
         if isinstance(event, Refused):
             self._leave()
-            self._link.report.notice(event.code, event.text)
+            self._link.report.caused(event.code, event.text)
             Farewell(self._link, self._sock, output + event.reply)
             return
         if not self._say(output):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from netkit.engine.descriptors import most_descriptors
 from netkit.engine.goodbye import reset
 from netkit.engine.loop import ERROR, HANGUP, Loop
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MOST: Final = 512
 """Connections that are held at once; further ones are reset."""
+
+SPARE: Final = 32
+"""Descriptors that held connections leave for the next link."""
 
 CALL_TIME: Final = 5.0
 """Seconds that the thread may take to do what it is asked to."""
@@ -59,6 +63,7 @@ class Hold:
         tick: Callable[[], None] | None = None,
         every: float = 5.0,
         give: Callable[[Held], bool] | None = None,
+        lost: Callable[[Held, str], None] | None = None,
     ) -> None:
         """Let connections wait ``limit`` seconds; with 0 they are reset at once.
 
@@ -66,9 +71,10 @@ class Hold:
         reception of a tunnel with several links, and lives as long as that.
 
         ``exhausted`` is told when descriptors have run out; ``tick`` is called ``every`` so many
-        seconds.
+        seconds.  ``lost`` is told of a connection that is reset, and why.
         """
         self.came = came
+        self._lost = lost
         self._limit = limit
         self._exhausted = exhausted
         self._tick = tick
@@ -209,12 +215,12 @@ class Hold:
     def _take(self, held: Held) -> None:
         if self._give is not None and self._give(held):
             return
-        if self._limit <= 0 or len(self._held) >= MOST:
-            held.drop()
-            return
         fd = held.sock.fileno()
+        if why := self._refusal(fd):
+            self._reset(held, why)
+            return
         left = max(held.since + self._limit - time.monotonic(), 0.0)
-        timer = self._loop.call_later(left, lambda: self._forget(held))
+        timer = self._loop.call_later(left, lambda: self._forget(held, late=True))
         self._held[fd] = (held, timer)
         self._watch(fd, held)
         self.came()
@@ -227,8 +233,24 @@ class Hold:
         if events & (ERROR | HANGUP):
             self._forget(held)
 
-    def _forget(self, held: Held) -> None:
-        """Reset it: it has waited long enough, or its client has left."""
+    def _refusal(self, fd: int) -> str:
+        """Return why a connection cannot wait; empty where it can."""
+        if self._limit <= 0:
+            return "there is no link"
+        if len(self._held) >= MOST:
+            return f"{MOST} connections wait for the link already"
+        # The lowest free number is given away: a high one says how few are left.
+        if fd >= most_descriptors() - SPARE:
+            return "too few descriptors are left to wait for the link (ulimit -n)"
+        return ""
+
+    def _reset(self, held: Held, why: str) -> None:
+        held.drop()
+        if self._lost is not None:
+            self._lost(held, why)
+
+    def _forget(self, held: Held, *, late: bool = False) -> None:
+        """Reset it: it has waited long enough (``late``), or its client has left."""
         fd = held.sock.fileno()
         entry = self._held.get(fd)
         if entry is None or entry[0] is not held:
@@ -236,4 +258,7 @@ class Hold:
         del self._held[fd]
         entry[1].cancel()
         self._loop.remove(fd)
-        held.drop()
+        if late:
+            self._reset(held, f"there was no link for {self._limit:g} s")
+        else:
+            held.drop()

@@ -100,7 +100,11 @@ def connect(
         witness.seconds_tcp = time.monotonic() - began
     detour = hop.proxy_command or hop.proxy
     witness.connected(connection.sock, direct=through is None and not detour)
-    link = Link(connection.sock, observer=company.emit if observe else None)
+    try:
+        link = Link(connection.sock, observer=company.emit if observe else None)
+    except OSError:  # no descriptors are left
+        connection.close()
+        raise
     link.on_debug = witness.heard
     try:
         transport = session.establish(

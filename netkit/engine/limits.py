@@ -11,9 +11,8 @@ from __future__ import annotations
 import functools
 import socket
 import threading
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from netkit.engine.goodbye import reset
 from netkit.engine.metered import (
@@ -24,6 +23,7 @@ from netkit.engine.metered import (
     resume_sending,
     resume_writing,
 )
+from netkit.engine.teller import Notify, Teller
 from netkit.plan.limits import SourceRules, TargetRules, has_room, is_exposed
 from netkit.wire.channel import Channel, ChannelState
 from netkit.wire.messages import PROHIBITED, RESOURCE_SHORTAGE
@@ -35,34 +35,7 @@ if TYPE_CHECKING:
     from netkit.engine.relay import Flow
     from netkit.model import Endpoint, ForwardSpec, Limits
 
-NOTICE_EVERY: Final = 10.0
-"""Seconds between two notices of one kind; a flood of connections is none of notices."""
-
-Notify = Callable[[str, str], None]
 Carried = socket.socket | Channel
-
-
-class Teller:
-    """Notices, of each kind not too many."""
-
-    def __init__(self, notify: Notify, clock: Callable[[], float] = time.monotonic) -> None:
-        self._notify = notify
-        self._clock = clock
-        self._last: dict[str, float] = {}
-        self._silent: dict[str, int] = {}
-        self._lock = threading.Lock()
-
-    def tell(self, code: str, text: str) -> None:
-        """Tell it, or count it for the next time."""
-        now = self._clock()
-        with self._lock:
-            last = self._last.get(code)
-            if last is not None and now - last < NOTICE_EVERY:
-                self._silent[code] = self._silent.get(code, 0) + 1
-                return
-            self._last[code] = now
-            silent = self._silent.pop(code, 0)
-        self._notify(code, f"{text} (and {silent} more before it)" if silent else text)
 
 
 class Guard:

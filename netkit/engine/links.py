@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from netkit.engine.acceptors import not_carried
 from netkit.engine.branches import CLOSE_TIME, TRUNK, Branches, Owner
 from netkit.engine.carriers import Carrier, Carriers
 from netkit.engine.forwards import Forward, Forwards, attach
@@ -204,6 +205,8 @@ class Links:
             self._forwards.begun()
         if self.hold is not None:
             self.hold.serve()
+        if number == TRUNK:
+            self._branches.renew()
 
     def _give_back(self, chain: Chain) -> None:
         """Hand nothing more to a link that has ended; what it did not get to waits again."""
@@ -341,25 +344,36 @@ class Links:
             if not self._is_many:
                 self._forwards.detach()
                 if self._plan.endurance.reconnect and not self._closed:
-                    self._begin_hold([])
+                    self._hold_after(chain)
         if self._plan.endurance.reconnect:
             self._emit(LinkDown(gateway=self.gateway, code=error.code, reason=error.summary))
         self._forwards.set_all(Health.DOWN, error.summary, remote_alone=len(self._carriers) > 0)
         chain.close(CLOSE_TIME)
         return error, time.monotonic() - chain.since
 
+    def _hold_after(self, chain: Chain) -> None:
+        """Begin to hold; where no descriptors are left, with those of the link that was lost."""
+        try:
+            self._begin_hold([])
+        except OSError:
+            chain.close(CLOSE_TIME)
+            self._begin_hold([])
+
     def _begin_hold(self, held: list[Held]) -> None:
-        while self._rescued:
-            held.append(self._rescued.popleft())
-        self.hold = Hold(
+        self.hold = hold = Hold(
             self._plan.endurance.hold,
             came=self.changed,
             exhausted=lambda text: self._emit(Notice(code="out-of-descriptors", text=text)),
             tick=self.tick,
             every=POLL,
             give=self._give if self._is_many else None,
+            lost=lambda held, why: self._emit(
+                not_carried(self._reach.number(), held.forward, held.peer, why)
+            ),
         )
-        self.hold.start(self._forwards.listeners, held)
+        while self._rescued:
+            held.append(self._rescued.popleft())
+        hold.start(self._forwards.listeners, held)
 
     def stop_accepting(self, work: Callable[[], None]) -> None:
         """Run ``work``, which closes the listeners, in the thread that accepts.
@@ -394,6 +408,8 @@ class Links:
         health = Health.STALE if overdue else Health.UNVERIFIED
         reason = "the gateway does not answer at the moment" if overdue else ""
         self._forwards.set_all(health, reason, remote_alone=len(self._carriers) > 1)
+        if not overdue:
+            self._prober.now()
 
     def kick(self) -> None:
         """Have the further links try now, or prove themselves."""

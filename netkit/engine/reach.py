@@ -12,6 +12,7 @@ from netkit.engine.chain import Chain
 from netkit.engine.ways import Ways
 from netkit.errors import LinkLostError, NetkitError
 from netkit.events import Event, Notice
+from netkit.plan.retries import may_help
 
 if TYPE_CHECKING:
     from netkit.engine.hop_link import Company
@@ -45,11 +46,16 @@ class Reach:
         self._numbers = itertools.count(1)
         self._coming: Chain | None = None
         self._closed = False
+        self._was_up = False
         self._lock = threading.Lock()
 
     def name_of(self, number: int) -> str:
         """Return what the gateway of the link of a number is called."""
         return self._ways.of(number)[-1].alias
+
+    def number(self) -> int:
+        """Return the number of a connection that no link carried."""
+        return next(self._numbers)
 
     def trunk(self, cancelled: threading.Event) -> Chain:
         """Connect the first link, by one way after another from the one that worked last.
@@ -67,13 +73,26 @@ class Reach:
                 self._connect(chain)
             except NetkitError as error:
                 if not self._ways.failed(way, error) or cancelled.is_set():
-                    raise
+                    raise self._verdict(way, error) from error
                 text = f"{way.hops[-1].alias}: {error.summary}; trying another gateway"
                 self._emit(Notice(code="another-gateway", text=text))
             else:
+                self._was_up = True
                 self._ways.worked(way)
                 return chain
         raise self._ways.refused()
+
+    def _verdict(self, way: Plan, error: NetkitError) -> NetkitError:
+        """Return the error that counts: for a tunnel that was up, a refusal of the last way alone.
+
+        One that was never up ends with either, and the refusal says what to do.
+        """
+        left = self._ways.left()
+        if left is None or may_help(error) or not self._was_up:
+            return error
+        text = f"{way.hops[-1].alias}: {error.summary}; it is not asked again"
+        self._emit(Notice(code="another-gateway", text=text))
+        return left
 
     def branch(self, number: int, cancelled: threading.Event) -> Chain:
         """Connect a further link; raises as `trunk` does."""

@@ -273,9 +273,10 @@ class RemoteForwards:
             if sock is None:
                 text = (error.strerror if error else "") or str(error)
                 self.link.mux.refuse(request.channel, CONNECT_FAILED, text)
-                self.link.report.notice(
+                self.link.report.caused(
                     "local-target-failed",
                     f"forward {forward}: this machine cannot connect to {target}: {text}",
+                    about=str(forward),
                 )
                 return
             flow = self.link.accept_flow(sock, request.channel, forward)

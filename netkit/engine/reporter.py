@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from netkit.engine.teller import Teller
 from netkit.events import Event, FlowClosed, FlowFailed, FlowOpened, Notice
 from netkit.wire.open_failures import classify_open_failure, failure_code
 from netkit.wire.untrusted import printable
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 class Reporter:
     """Turns what happens to flows into events for ``observer``, in the link's thread."""
 
-    __slots__ = ("_observer",)
+    __slots__ = ("_observer", "_teller")
 
     def __init__(self, observer: Callable[[Event], None] | None) -> None:
         self._observer = observer
+        self._teller = Teller(self.notice)
 
     def opened(self, flow: Flow) -> None:
         """A flow relays from now on."""
@@ -83,3 +85,7 @@ class Reporter:
         """Something is worth knowing and no failure."""
         if self._observer is not None:
             self._observer(Notice(code=code, text=text))
+
+    def caused(self, code: str, text: str, about: str = "") -> None:
+        """The same for what whoever connects can cause: seldom, and how often it was."""
+        self._teller.tell(code, text, about)

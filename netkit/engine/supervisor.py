@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from netkit.errors import LinkLostError, NetkitError
+from netkit.errors import LinkLostError, NetkitError, ResourceError
 from netkit.events import Event, Notice, Retrying
 from netkit.plan.retries import Backoff, Moment, change, hurried, may_help
 
@@ -23,6 +23,9 @@ POLL: Final = 5.0
 
 PATIENCE: Final = 2.0
 """Seconds that an attempt to connect may be old before a better moment makes it begin again."""
+
+LONGEST_TRY: Final = 900.0
+"""Seconds that an attempt takes at most, with several gateways that each answer slowly."""
 
 PROOF_TIME: Final = 5.0
 """Seconds that a link has to show that it outlived a sleep or a change of network."""
@@ -126,6 +129,13 @@ class Supervisor:
             if self._trying is not None:
                 self._trying[0].set()
             self._changed.notify_all()
+
+    def overdue(self, now: float) -> float:
+        """Return by how many seconds what should have been done by ``now`` is late."""
+        due, trying = self.due, self._trying
+        if trying is not None:
+            return max(0.0, now - trying[1] - LONGEST_TRY)
+        return 0.0 if due is None else max(0.0, now - due)
 
     def join(self, limit: float) -> None:
         """Wait for the end; at once where it is this very thread, or was never started."""
@@ -240,8 +250,22 @@ class Supervisor:
             self._lives.connect(cancelled)
         except NetkitError as error:
             return error, cancelled.is_set()
+        except OSError as error:
+            return _exhausted(error.strerror or str(error)), cancelled.is_set()
+        except RuntimeError as error:
+            if "new thread" not in str(error):
+                raise
+            return _exhausted(str(error)), cancelled.is_set()
         finally:
             self._last = time.monotonic()
             with self._changed:
                 self._trying = None
         return None, False
+
+
+def _exhausted(why: str) -> ResourceError:
+    """Return the error of a try for which this machine had no descriptor or thread."""
+    return ResourceError(
+        f"this machine has nothing left to connect with: {why}",
+        cause="too many connections or programs are open; what is held here is let go in time",
+    )

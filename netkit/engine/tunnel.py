@@ -312,6 +312,7 @@ class Tunnel:
             flows_failed=status.flows_failed,
             bytes_to_gateway=status.bytes_to_gateway + sent,
             bytes_from_gateway=status.bytes_from_gateway + received,
+            overdue=supervisor.overdue(now),
         )
 
     def _view_of(self, forward: Forward, held: dict[int, int]) -> ForwardView:
@@ -363,19 +364,16 @@ class Tunnel:
         if not links:
             return
         with contextlib.suppress(NetkitError):
-            self._links.stop_accepting(self._stop_accepting)
+            self._links.stop_accepting(self._forwards.close)
+        chain = self._links.chain
+        if chain is not None and chain.remotes is not None:
+            with contextlib.suppress(NetkitError):
+                chain.link.run(chain.remotes.cancel_all)
         self._emit(Stopping(flows=sum(len(each.flows) for each in links), seconds=seconds))
         deadline = time.monotonic() + seconds
         while any(each.flows for each in links) and not self._hurry:
             if time.monotonic() >= deadline or all(each.wait(0.05) for each in links):
                 return
-
-    def _stop_accepting(self) -> None:
-        """Accept nothing new on either side: a connection is refused, not left to hang."""
-        self._forwards.close()
-        chain = self._links.chain
-        if chain is not None and chain.remotes is not None:
-            chain.remotes.cancel_all()
 
     def _give_up(self, error: NetkitError | None) -> None:
         """In the supervisor's thread: the link is gone for good."""

@@ -51,10 +51,11 @@ def look(chain: Chain, number: int, now: float) -> tuple[LinkView, int, int]:
             sum(flow.delivered for flow in flows),
         )
 
-    try:
-        return chain.link.run(work, LOOK_TIME)
-    except NetkitError:
-        return LinkView(number=number, gateway=chain.last.hop.alias, up=False), 0, 0
+    # A link that has ended would be waited for in vain, a moment.
+    if not chain.has_ended:
+        with contextlib.suppress(NetkitError):
+            return chain.link.run(work, LOOK_TIME)
+    return LinkView(number=number, gateway=chain.last.hop.alias, up=False), 0, 0
 
 
 class FlowWatch:
@@ -72,6 +73,8 @@ class FlowWatch:
         views: list[FlowView] = []
         for number, chain in links:
             link = chain.link
+            if chain.has_ended:
+                continue
             with contextlib.suppress(NetkitError):
                 views += link.run(lambda: self.look(list(link.flows), number, now), LOOK_TIME)  # noqa: B023
         numbers = {view.number for view in views}

@@ -25,6 +25,7 @@ class Ways:
         self._spread = plan.endurance.spread
         self._last = 0
         self._refused: dict[int, NetkitError] = {}
+        self._errors: dict[int, NetkitError] = {}
 
     def of(self, number: int) -> tuple[Hop, ...]:
         """Return the way of the link of a number, from 1."""
@@ -59,12 +60,17 @@ class Ways:
         if len(self._plans) == 1:
             return False
         at = self._index(way)
+        self._errors[at] = error
         if not may_help(error):
             self._refused[at] = error
         left = [each for each in range(len(self._plans)) if each not in self._refused]
         round_trip = [(self._last + step) % len(self._plans) for step in range(len(self._plans))]
         behind = round_trip[round_trip.index(at) + 1 :]
         return any(each in left for each in behind)
+
+    def left(self) -> NetkitError | None:
+        """Return why the ways that were not refused failed; None where no such way is left."""
+        return next((error for at, error in self._errors.items() if at not in self._refused), None)
 
     def refused(self) -> NetkitError:
         """Return the error where no way is left."""

@@ -58,6 +58,9 @@ class ForwardFigures:
     bytes_from_gateway: int = 0
 
 
+_USELESS: Final = frozenset({Health.DOWN, Health.STALE, Health.REFUSED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What is known of one tunnel.  ``keepalive`` is in seconds, None while unknown.
@@ -82,7 +85,7 @@ class Figures:
         if self.state is not State.UP and not carried:
             return f"{self.state.value}: {self.reason}" if self.reason else self.state.value
         known = [forward.health for forward in self.forwards if forward.health is not None]
-        if known and all(health in {Health.DOWN, Health.STALE} for health in known):
+        if known and all(health in _USELESS for health in known):
             return "no forward works"
         return ""
 
@@ -253,7 +256,7 @@ def _with_view(made: Figures, view: TunnelView) -> Figures:
         forwards=(*forwards, *new)[: MAX_FORWARDS + 1],
         reconnects=view.reconnects,
         keepalive=view.keepalive,
-        overdue=max(0.0, -(view.retry_in or 0.0)),
+        overdue=view.overdue,
     )
 
 

@@ -81,7 +81,10 @@ class Notifier:
             self._users += 1
             self._awaited += 1
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="netkit-notify", daemon=True)
+                self._over = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._over,), name="netkit-notify", daemon=True
+                )
                 self._thread.start()
 
     def up(self) -> None:
@@ -97,20 +100,26 @@ class Notifier:
         """Something has happened that may change the status; never blocks."""
         self._wake.set()
 
-    def end(self) -> None:
-        """A tunnel is over; with the last one the service is."""
+    def end(self, *, was_up: bool = True) -> None:
+        """A tunnel is over, with the last one the service; one that never was up is not awaited."""
         with self._lock:
             self._users -= 1
-            thread = self._thread if self._users <= 0 else None
-        if thread is None:
+            self._awaited -= not was_up
+            ready = self._users > 0 and self._awaited == 0 and not was_up
+            thread, over = self._thread, self._over
+            if self._users <= 0:
+                self._thread = None
+        if ready:
+            self._send("READY=1")
+        if thread is None or self._users > 0:
             return
-        self._over.set()
+        over.set()
         self._wake.set()
         thread.join(1.0)
         self._send("STOPPING=1")
 
-    def _run(self) -> None:
-        while not self._over.is_set():
+    def _run(self, over: threading.Event) -> None:
+        while not over.is_set():
             figures = self._fleet.figures()
             text = status_line(figures)
             if text != self._said:
@@ -120,7 +129,7 @@ class Notifier:
                 self._send("WATCHDOG=1")
             self._wake.wait(self._every)
             # what comes in the next moments goes into one message
-            self._over.wait(min(0.1, self._every / 2))
+            over.wait(min(0.1, self._every / 2))
             self._wake.clear()
 
     def _send(self, text: str) -> None:

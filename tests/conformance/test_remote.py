@@ -314,7 +314,7 @@ class TestReplies:
     def test_cancel_names_the_allocated_port(self):
         with HostileServer(TestMatching.accepting([4001])) as server:
             with tunnel(server.hop(), forwards=[remote(Endpoint("127.0.0.1", 1))]) as run:
-                run.link.run(run.tunnel._stop_accepting)
+                run.link.run(run.tunnel._links.chain.remotes.cancel_all)
                 request = string("cancel-tcpip-forward") + b"\1" + string("localhost")
                 cancel = (wire.GLOBAL_REQUEST, request + u32(4001))
                 wait_until(lambda: cancel in server.messages, what="the cancel")
@@ -354,7 +354,7 @@ def test_drain_accepts_nothing_new(gateway: TestGateway):
             port = run.port()
             sock = run.connect()
             exchange(sock, b"ping")
-            run.link.run(run.tunnel._stop_accepting)
+            run.link.run(run.tunnel._links.chain.remotes.cancel_all)
             if gateway.name == "dropbear":  # it refuses every cancel
                 with dial(port) as late:
                     assert outcome(late) in {"eof", "reset"}

@@ -45,6 +45,7 @@ def view(**changes: object) -> TunnelView:
         "code": "",
         "attempt": 0,
         "retry_in": None,
+        "overdue": 0.0,
         "reconnects": 2,
         "seconds": 3723.0,
         "keepalive": 30.0,

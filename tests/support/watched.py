@@ -33,6 +33,7 @@ def view(state: State = State.UP, **changes) -> TunnelView:
         "code": "",
         "attempt": 0,
         "retry_in": None,
+        "overdue": 0.0,
         "reconnects": 0,
         "seconds": 10.0,
         "keepalive": 30.0,

@@ -36,6 +36,9 @@ from netkit.wire.messages import string
 MAX_ROUNDS: Final = 64
 """Question rounds in one keyboard-interactive exchange, and steps in one login."""
 TRIES_KEPT: Final = 1
+AGAIN_TIMEOUT: Final = 45.0
+"""Seconds for an answer that nobody has to think about, from a gateway that let us in before: one
+that froze, or whose path broke, is tried anew."""
 LIKELY_MAX_TRIES: Final = 6
 """sshd's default MaxAuthTries; a password the caller gave is worth the last of them."""
 
@@ -78,6 +81,7 @@ class Login:
         self._password = password
         self._log = log
         self._before = before
+        self._limit = AGAIN_TIMEOUT if before else None
         self._userauth = UserAuth(
             transport,
             hop.user,
@@ -101,7 +105,7 @@ class Login:
         """
         try:
             self._userauth.begin()
-            if self._step("none", self._userauth.request("none")):
+            if self._step("none", self._userauth.request("none", limit=self._limit)):
                 return "none"
             self._state.failures = 0  # servers do not count the first "none"
             while method := self._next_method():
@@ -237,7 +241,7 @@ class Login:
             return False
         wire, plain = algorithms
         key = string(wire) + string(credential.blob)
-        reply = self._userauth.request("publickey", b"\0" + key)
+        reply = self._userauth.request("publickey", b"\0" + key, self._limit)
         if isinstance(reply, Specific):
             if not reply.payload.endswith(string(credential.blob)):
                 # the name before it is not compared: some servers put the key type there

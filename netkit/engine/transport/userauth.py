@@ -150,14 +150,16 @@ class UserAuth:
         if number != SERVICE_ACCEPT:
             raise RemoteProtocolError("the gateway answered out of turn at login")
 
-    def request(self, method: str, fields: bytes = b"") -> Reply:
+    def request(self, method: str, fields: bytes = b"", limit: float | None = None) -> Reply:
         """Make one authentication request and return the answer; ``fields`` follow the method.
+
+        It may take ``limit`` seconds, by default `REPLY_TIMEOUT`.
 
         Raises:
             NetkitError: the connection ended, or the answer breaks the protocol.
         """
         payload = self.prefix(method) + fields
-        return self._reply(self._exchange(payload))
+        return self._reply(self._exchange(payload, limit))
 
     def answer(self, answers: list[str]) -> Reply:
         """Answer an INFO_REQUEST (RFC 4256 section 3.4)."""
@@ -176,20 +178,21 @@ class UserAuth:
             if message and message[0] == USERAUTH_BANNER:
                 self._banner(message[1])
 
-    def _exchange(self, payload: bytes) -> tuple[int, bytes]:
+    def _exchange(self, payload: bytes, limit: float | None = None) -> tuple[int, bytes]:
         self._asked = True
         try:
             self._transport.send_payload(payload)
         except (EOFError, OSError) as error:
             raise describe_loss(self._transport) from error
-        deadline = time.monotonic() + REPLY_TIMEOUT
+        limit = REPLY_TIMEOUT if limit is None else limit
+        deadline = time.monotonic() + limit
         while True:
-            message = self._next(deadline)
+            message = self._next(deadline, limit)
             if message[0] != USERAUTH_BANNER:
                 return message
             self._banner(message[1])
 
-    def _next(self, deadline: float) -> tuple[int, bytes]:
+    def _next(self, deadline: float, limit: float) -> tuple[int, bytes]:
         while True:
             try:
                 message = self._waiting.get(timeout=_TICK)
@@ -205,7 +208,7 @@ class UserAuth:
                 raise describe_loss(self._transport)
             if time.monotonic() >= deadline:
                 raise GatewayUnreachableError(
-                    f"the gateway did not answer a login request within {REPLY_TIMEOUT:.0f} s",
+                    f"the gateway did not answer a login request within {limit:.0f} s",
                     code="login-timeout",
                     cause="the server is frozen or waits for something that never comes",
                     retryable=True,

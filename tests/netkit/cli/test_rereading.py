@@ -35,14 +35,20 @@ def test_one_that_cannot_begin_is_said_and_the_rest_goes_on():
     tunnel, said = FakeSupervised(refuses=refusal), NOTHING.copy()
     more = parse_forward(ForwardKind.LOCAL, "8081:web:80")
     after = replace(BEFORE, forwards=(DB, WEB, more, PROXY))
-    apply(tunnel, replace(BEFORE, forwards=(DB,)), after, said.append)
+    now = apply(tunnel, replace(BEFORE, forwards=(DB,)), after, said.append)
     assert [each.forward for each in tunnel.view().forwards] == [DB, WEB, PROXY]
     assert [each.code for each in said] == ["reread-failed", "reread"]
+    assert said[1].text == "the profile was read again: 2 new, 0 gone"
+    assert now.forwards == (DB, WEB, PROXY)
+    tunnel.refuses = None  # the next time it can
+    assert apply(tunnel, now, after, said.append) == after
+    assert tunnel.view().forwards[-1].forward == more
 
 
 def test_what_needs_a_new_start_is_said():
     said = NOTHING.copy()
-    apply(FakeSupervised(), BEFORE, replace(BEFORE, keepalive=Keepalive(5)), said.append)
+    after = replace(BEFORE, keepalive=Keepalive(5))
+    assert apply(FakeSupervised(), BEFORE, after, said.append) == BEFORE  # not yet
     assert said[0].text.endswith("the rest takes effect at the next start")
     apply(FakeSupervised(), BEFORE, BEFORE, said.append)
     assert said[1].text.endswith("nothing has changed")

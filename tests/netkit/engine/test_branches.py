@@ -117,3 +117,38 @@ def test_links_that_come_and_go_are_no_events_of_the_tunnel():
     hear(Connecting(gateway="gw", hop=1, hops=1))
     hear(Notice(code="x", text="heard"))
     assert [type(each) for each in told] == [Notice]
+
+
+def test_a_refused_login_is_not_tried_again_before_the_first_link_is_new():
+    world = World(*(AuthenticationError("no second factor here") for _ in range(2)))
+    made = branches(0, world)
+    wait_until(lambda: len(world.told) == 1)
+    for _ in range(5):
+        made.consider([Load(1, BUSY)])
+    assert len(world.errors) == 1
+    made.renew()
+    made.consider([Load(1, BUSY)])
+    wait_until(lambda: len(world.told) == 2)
+    made.renew()
+    made.consider([Load(1, BUSY)])
+    wait_until(lambda: 2 in world.up)
+    made.close(1.0)
+
+
+def test_one_of_a_number_that_was_refused_is_made_beside_the_next_first_link():
+    world = World(AuthenticationError("not now"))
+    made = branches(2, world)
+    wait_until(lambda: world.told)
+    made.renew()
+    wait_until(lambda: 2 in world.up)
+    made.renew()
+    made.close(1.0)
+    assert sorted(world.up) == [2]
+
+
+def test_a_number_of_retries_is_none_of_theirs():
+    world = World(GatewayUnreachableError("full"))
+    made = Branches(2, lambda _number: "gw", Endurance(retries=0))
+    made.start(world.owner)
+    wait_until(lambda: 2 in world.up)
+    made.close(1.0)

@@ -165,3 +165,31 @@ def test_ticks_while_it_lives():
     with holding(tick=ticks.release, every=0.01):
         assert ticks.acquire(timeout=5)
         assert ticks.acquire(timeout=5)
+
+
+def test_what_is_reset_is_told_with_the_reason(listener, monkeypatch):
+    told = []
+
+    def lost(held, why):
+        told.append((held.forward, why))
+
+    monkeypatch.setattr(engine, "MOST", 1)
+    with holding(listener, limit=0.3, lost=lost) as (_, came), dial(listener.addresses[0]) as one:
+        assert came.acquire(timeout=5)
+        assert end_of_one_more(listener) == "reset"
+        assert outcome(one) == "reset"
+        wait_until(lambda: len(told) == 2)
+    assert told == [
+        (SPEC, "1 connections wait for the link already"),
+        (SPEC, "there was no link for 0.3 s"),
+    ]
+
+
+def test_descriptors_are_left_for_the_link(listener, monkeypatch):
+    told = []
+    monkeypatch.setattr(engine, "most_descriptors", lambda: engine.SPARE + 3)
+    with holding(listener, lost=lambda _held, why: told.append(why)) as (hold, _):
+        assert end_of_one_more(listener) == "reset"
+        wait_until(lambda: told)
+        assert not hold.is_occupied
+    assert "ulimit -n" in told[0]

@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from netkit.engine.limits import NOTICE_EVERY, Guard, Teller, TunnelLimits
+from netkit.engine.limits import Guard, TunnelLimits
+from netkit.engine.teller import Teller
 from netkit.errors import UsageError
 from netkit.model import Endpoint, ForwardKind, ForwardSpec, Limits
 
@@ -88,16 +89,3 @@ def test_a_forward_has_one_guard_and_one_pair_of_meters():
 def test_patterns_that_are_none():
     with pytest.raises(UsageError):
         TunnelLimits(Limits(targets=("nothing",)), lambda code, text: None)
-
-
-def test_a_flood_is_no_flood_of_notices():
-    said = []
-    now = [0.0]
-    made = Teller(lambda code, text: said.append(text), lambda: now[0])
-    for _ in range(1000):
-        made.tell("x", "a thing")
-    made.tell("y", "another")
-    assert said == ["a thing", "another"]
-    now[0] = NOTICE_EVERY
-    made.tell("x", "a thing")
-    assert said[2] == "a thing (and 999 more before it)"

@@ -110,3 +110,27 @@ def test_what_is_under_way_ends(told):
     made.settled()
     made.close(1.0)
     assert chain.closed == 1
+
+
+def test_a_refusal_does_not_end_what_another_gateway_may_carry(told):
+    """The one that let us in is away for a moment, and the other refuses."""
+    made = reaching(told, B)
+    Chain.failing = {"a": GatewayUnreachableError("away")}
+    assert trunk(made).name == "b"
+    Chain.failing = {"a": AuthenticationError("no"), "b": GatewayUnreachableError("restarts")}
+    with pytest.raises(GatewayUnreachableError, match="restarts"):
+        trunk(made)
+    said = told[-1]
+    assert isinstance(said, Notice)
+    assert said.text == "a: no; it is not asked again"
+    Chain.made.clear()
+    Chain.failing = {}
+    assert trunk(made).name == "b"
+    assert [each.name for each in Chain.made] == ["b"]
+
+
+def test_the_last_one_that_refuses_counts(told):
+    made = reaching(told, B)
+    Chain.failing = {"a": AuthenticationError("not a"), "b": AuthenticationError("not b")}
+    with pytest.raises(AuthenticationError, match="not b"):
+        trunk(made)

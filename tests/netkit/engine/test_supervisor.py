@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -264,3 +267,54 @@ def test_a_refusal_counts_although_a_kick_came(monkeypatch):
     finally:
         world.supervisor.stop()
         world.supervisor.join(5)
+
+
+@pytest.mark.parametrize(
+    "fault", [OSError(errno.EMFILE, "Too many open files"), RuntimeError("can't start new thread")]
+)
+def test_a_machine_with_nothing_left_to_connect_with_tries_again(fault):
+    world = World(fault, fault)
+    world.supervisor.start()
+    world.lose()
+    world.events.wait(Notice, code="reconnected")
+    told = world.events.of(Retrying)[1:]
+    assert {event.code for event in told} == {"out-of-resources"}
+    assert str(fault).rpartition("] ")[2] in told[0].reason
+    assert not world.ends
+    world.supervisor.stop()
+    world.supervisor.join(5)
+
+
+def test_a_bug_is_none_of_that():
+    world = World(RuntimeError("no such thing"))
+    world.supervisor._thread = threading.Thread(target=_quietly(world.supervisor._run))
+    world.supervisor.start()
+    world.lose()
+    assert world.over.wait(5)
+    (error,) = world.ends
+    assert isinstance(error, LinkLostError)
+    assert error.code == "bug"
+    world.supervisor.join(5)
+
+
+def _quietly(run):
+    def work() -> None:
+        with contextlib.suppress(RuntimeError):
+            run()
+
+    return work
+
+
+def test_what_is_late_is_known(world, monkeypatch):
+    """A supervisor that hangs is to be seen from outside."""
+    now = time.monotonic()
+    assert world.supervisor.overdue(now) == 0
+    world.supervisor.due = now - 7
+    assert world.supervisor.overdue(now) == pytest.approx(7)
+    world.supervisor.due = now + 7
+    assert world.supervisor.overdue(now) == 0
+    world.supervisor._trying = (threading.Event(), now - engine.LONGEST_TRY - 5)
+    assert world.supervisor.overdue(now) == pytest.approx(5)
+    world.supervisor._trying = (threading.Event(), now - 5)
+    assert world.supervisor.overdue(now) == 0
+    world.supervisor._trying = world.supervisor.due = None

@@ -60,7 +60,8 @@ def test_one_that_never_moved_is_idle_since_it_began(pair: LinkPair):
 
 
 def test_flows_that_ended_are_forgotten(pair: LinkPair):
-    watch, links = FlowWatch(), [(1, cast("Chain", SimpleNamespace(link=pair.near)))]
+    chain = SimpleNamespace(link=pair.near, has_ended=False)
+    watch, links = FlowWatch(), [(1, cast("Chain", chain))]
     one, other = pair.ends()
     with one, other:
         (view,) = watch.look_at(links, 0.0)

@@ -141,7 +141,7 @@ def test_what_belongs_to_no_forward():
 
 def test_an_attempt_that_is_overdue():
     watched = seen()
-    watched.attach(SaysOfItself(view(State.WAITING, retry_in=-5.0)))
+    watched.attach(SaysOfItself(view(State.WAITING, overdue=5.0)))
     assert watched.figures().overdue == 5
     watched.attach(SaysOfItself(view(State.WAITING, retry_in=3.0)))
     assert watched.figures().overdue == 0

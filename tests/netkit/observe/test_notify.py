@@ -95,7 +95,7 @@ def test_the_watchdog_is_fed_while_the_tunnel_is_looked_after(tmp_path: Path):
         try:
             systemd.until("WATCHDOG=1")
             systemd.until("WATCHDOG=1")
-            tunnel.shown = view(State.WAITING, reason="stuck", retry_in=-100.0)
+            tunnel.shown = view(State.WAITING, reason="stuck", overdue=100.0)
             systemd.until("STATUS=office: waiting: stuck")
             systemd._sock.settimeout(0.5)
             with pytest.raises(TimeoutError):
@@ -149,3 +149,31 @@ def test_the_status_is_one_line():
     line = status_line(fleet.figures())
     assert line.startswith("office: up, 1 flow; home: waiting: a?READY=1x")
     assert len(line) <= 300
+
+
+def test_one_that_never_was_up_is_not_awaited(tmp_path: Path):
+    name = str(tmp_path / "n")
+    with manager(name) as systemd:
+        told = Notifier(Fleet(), name)
+        told.begin()
+        told.begin()
+        told.up()
+        told.end(was_up=False)
+        assert "STOPPING=1" not in systemd.until("READY=1")
+        told.end()
+        systemd.until("STOPPING=1")
+
+
+def test_one_that_begins_after_all_have_ended(tmp_path: Path):
+    name = str(tmp_path / "n")
+    with manager(name) as systemd:
+        told = Notifier(Fleet(), name, watchdog=0.1)
+        told.begin()
+        told.end(was_up=False)
+        systemd.until("STOPPING=1")
+        told.begin()
+        told.up()
+        systemd.until("READY=1")
+        systemd.until("WATCHDOG=1")
+        told.end()
+        systemd.until("STOPPING=1")
