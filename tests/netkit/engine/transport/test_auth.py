@@ -185,7 +185,7 @@ class TestMisbehaviour:
 
             def bent(m):
                 if m.asbytes()[:1] == b"\x3c":
-                    m = type(m)(m.asbytes()[:-1] + b"\0")
+                    m = type(m)(m.asbytes()[:-1] + bytes([m.asbytes()[-1] ^ 1]))
                 send(m)
 
             transport._send_message = bent
