@@ -153,7 +153,9 @@ def test_other_bytes_arrive(relay):
     """The nonce passes; later a byte is another one."""
 
     def change(data: bytes, passed: int) -> bytes:
-        return data if passed + len(data) < 50_000 else data[:-1] + b"\0"
+        return (
+            data if not data or passed + len(data) < 50_000 else data[:-1] + bytes([data[-1] ^ 1])
+        )
 
     relay(change)
     found = connect_back(Endpoint("127.0.0.1", 0), 100_000, 5.0)
